@@ -1,0 +1,5 @@
+"""Clickmeter: self-hosted, API-first web analytics."""
+
+from importlib.metadata import version
+
+__version__ = version("clickmeter")

@@ -1,0 +1,164 @@
+"""The settings: one table that the environment, the command line, `--help` and the docs are made from."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "CLICKMETER_"
+TEST_PREFIX = "CLICKMETER_TEST_"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message is one sentence that names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, parsed. The meaning and default of each stand in SETTINGS."""
+
+    database_url: str
+    host: str
+    port: int
+    rate_limit: bool
+    trusted_proxies: tuple[Network, ...]
+    geoip_database: str
+    report_workers: int
+    log_level: str
+
+
+class Setting(NamedTuple):
+    """One row of the table: its field in Settings, its default as text, how the text is read, and what it is for."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    metavar: str
+    description: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def parse_integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return parse
+
+
+def parse_switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("on or off is needed")
+    return text == "on"
+
+
+def parse_choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed")
+        return text
+
+    return parse
+
+
+def parse_text(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "database_url",
+        "sqlite:///clickmeter.db",
+        parse_text,
+        "URL",
+        "Where everything is kept: sqlite:///relative.db or sqlite:////absolute/path.db.",
+    ),
+    Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
+    Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),
+    Setting(
+        "rate_limit",
+        "on",
+        parse_switch,
+        "on|off",
+        "Rate limits per key and per client address; off only for benchmarks and behind a limiter of your own.",
+    ),
+    Setting(
+        "trusted_proxies",
+        "",
+        parse_networks,
+        "NETWORKS",
+        "Addresses or networks of your reverse proxies, comma-separated; only their X-Forwarded-For is believed.",
+    ),
+    Setting(
+        "geoip_database",
+        "",
+        str,
+        "PATH",
+        "A MaxMind-format .mmdb file to derive country, region and city from; needs the extra clickmeter[geo].",
+    ),
+    Setting(
+        "report_workers",
+        "2",
+        parse_integer(1, 64),
+        "N",
+        "How many processes answer reports, beside the one that takes events in.",
+    ),
+    Setting(
+        "log_level",
+        "info",
+        parse_choice("debug", "info", "warning", "error"),
+        "LEVEL",
+        "How much to log to stderr: debug, info, warning or error.",
+    ),
+)
+
+
+def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:
+    """Settings from flags, else the environment, else the defaults.
+
+    Raises ConfigError for a value that cannot be used, and for a CLICKMETER_ variable that is no setting: a typo must
+    not silently leave a default in force.
+    """
+    refuse_unknown(environ)
+    return Settings(**{setting.name: value_of(setting, environ, flags or {}) for setting in SETTINGS})
+
+
+def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Any:
+    flag = flags.get(setting.name)
+    origin, text = (setting.flag, flag) if flag is not None else (setting.variable, environ.get(setting.variable))
+    if text is None:
+        return setting.parse(setting.default)
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{origin} cannot be {text!r}: {error}.") from None
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [setting.variable for setting in SETTINGS]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(known)}."
+            raise ConfigError(f"{name} is not a setting; {hint}")

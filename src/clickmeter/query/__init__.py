@@ -1,0 +1,1 @@
+"""What may be asked of a report: the language, parsed and validated; no I/O."""

@@ -1,0 +1,1 @@
+"""Reports over columns, shared by the engines that keep rows."""

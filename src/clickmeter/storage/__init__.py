@@ -1,0 +1,1 @@
+"""Where events and properties are kept: one protocol, one folder per engine."""

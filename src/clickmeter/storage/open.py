@@ -1,0 +1,51 @@
+"""From a database URL to its stores: the one place that knows which engines there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from clickmeter.errors import Refusal
+from clickmeter.storage.sqlite import engine as sqlite
+
+if TYPE_CHECKING:
+    from clickmeter.storage.protocol import EventStore, MetadataStore
+
+
+class Lock(Protocol):
+    def release(self) -> None: ...
+
+
+class Engine(Protocol):
+    """What an engine's folder offers: its stores at a URL, and the lock of a server of that URL."""
+
+    def open_metadata(self, url: str) -> MetadataStore: ...
+
+    def open_events(self, url: str) -> EventStore: ...
+
+    def lock_server(self, url: str) -> Lock: ...
+
+
+ENGINES: dict[str, Engine] = {"sqlite": sqlite}
+
+
+def engine_of(url: str) -> Engine:
+    """The engine a URL names by its scheme; ``store_unavailable`` for one that is not known."""
+    scheme = url.partition(":")[0]
+    if scheme not in ENGINES:
+        raise Refusal("store_unavailable", f"There is no engine for {scheme}: URLs; known are {', '.join(ENGINES)}.")
+    return ENGINES[scheme]
+
+
+def open_metadata(url: str) -> MetadataStore:
+    """Properties and keys at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible."""
+    return engine_of(url).open_metadata(url)
+
+
+def open_events(url: str) -> EventStore:
+    """Events at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible."""
+    return engine_of(url).open_events(url)
+
+
+def lock_server(url: str) -> Lock:
+    """Become the server of `url` until released; ``store_unavailable`` when its engine allows one and there is one."""
+    return engine_of(url).lock_server(url)

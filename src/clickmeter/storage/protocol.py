@@ -1,0 +1,100 @@
+"""What every storage engine must do, in domain verbs. The doc comments here are the contract the suite tests.
+
+All methods are synchronous and may block on disk or network: they are called from the writer's and the reporter's own
+processes, from worker threads, and from the command line, never on the server's event loop. Errors: a store that cannot
+be reached, is locked or full raises ``Refusal("store_unavailable", …)``; it never returns a partial answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from clickmeter.model import Batch, Event, Key, Property
+
+
+class MetadataStore(Protocol):
+    """Properties and keys."""
+
+    def revision(self) -> int:
+        """A number that changes with every change to a property or a key, whichever process made it. Cheap."""
+        ...
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes, made the first time `name` is asked for and the same ever after."""
+        ...
+
+    def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
+        """Store a property and its first keys, durably, or raise ``property_exists``: an id is never used twice."""
+        ...
+
+    def property(self, property_id: str) -> Property | None:
+        """The property, or None when it never existed or is deleted."""
+        ...
+
+    def properties(self, *, after: str = "", limit: int = 100) -> list[Property]:
+        """Up to `limit` properties that are not deleted, by id in code point order, the first one after `after`."""
+        ...
+
+    def update_property(self, property_id: str, changes: Mapping[str, Any]) -> Property | None:
+        """Change the named fields and return the property as it is now, or None when there is none."""
+        ...
+
+    def delete_property(self, property_id: str, *, now: int) -> bool:
+        """Make the property and its keys invisible at once; its events go with `EventStore.purge`. False if absent."""
+        ...
+
+    def create_key(self, key: Key) -> None:
+        """Store a key, durably, or raise ``property_not_found``."""
+        ...
+
+    def key(self, key_id: str) -> Key | None:
+        """The key, revoked or not; None when unknown or when its property is deleted."""
+        ...
+
+    def keys(self, property_id: str | None) -> list[Key]:
+        """Every key of a property, revoked ones too, oldest first; with None, the admin keys."""
+        ...
+
+    def revoke_key(self, key_id: str, *, now: int) -> bool:
+        """Revoke a key for good. Revoking it again is True and changes nothing; False when there is none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class EventStore(Protocol):
+    """Raw events: append-only, exactly one row per (property, event_id)."""
+
+    def append(self, batches: Sequence[Batch]) -> list[int | None]:
+        """Store the batches in one durable transaction and return, per batch, how many events were duplicates.
+
+        First write wins, within a batch, across batches and for ever. None for a batch whose property does not exist
+        (any more): none of its events was stored. When this returns, the rows are on disk; when it raises, none is.
+        """
+        ...
+
+    def scan(
+        self, property_id: str, columns: Sequence[str], *, start: int, end: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The named columns of the property's events with start <= ts < end, in lists of rows, in no set order.
+
+        Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign).
+        """
+        ...
+
+    def first_event(self, property_id: str) -> int | None:
+        """The smallest ts of the property's events that are not bots, or None when it has none."""
+        ...
+
+    def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
+        """Up to `limit` events in order of arrival, each with its position, the first one past position `after`."""
+        ...
+
+    def purge(self, *, limit: int) -> int:
+        """Remove up to `limit` events of deleted properties, in one transaction; how many were removed."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,19 @@
+"""SQLite as `storage.open` sees it."""
+
+from __future__ import annotations
+
+from clickmeter.storage.sqlite.events import SqliteEvents
+from clickmeter.storage.sqlite.file import ServerLock, path_of
+from clickmeter.storage.sqlite.metadata import SqliteMetadata
+
+
+def open_metadata(url: str) -> SqliteMetadata:
+    return SqliteMetadata(path_of(url))
+
+
+def open_events(url: str) -> SqliteEvents:
+    return SqliteEvents(path_of(url))
+
+
+def lock_server(url: str) -> ServerLock:
+    return ServerLock(path_of(url))

@@ -1,0 +1,108 @@
+"""Raw events in SQLite: appended in one durable transaction, read by property and time, or in order of arrival."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import TYPE_CHECKING, Any
+
+from clickmeter.model import Event
+from clickmeter.storage.event_key import event_id_of, event_key, stored_text
+from clickmeter.storage.sqlite.file import open_file, translated
+from clickmeter.storage.sqlite.transaction import transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from clickmeter.model import Batch
+
+CHUNK_ROWS = 10_000
+
+FIELDS = Event.__struct_fields__
+STORED_AS_THEY_ARE = FIELDS[1:]
+INSERT = f"""
+    INSERT INTO events (property_no, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)})
+    VALUES ({", ".join("?" * (len(STORED_AS_THEY_ARE) + 3))})
+    ON CONFLICT (property_no, event_key) DO NOTHING
+"""
+values_of = operator.attrgetter(*STORED_AS_THEY_ARE)
+
+PROPERTY_NO = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
+COLUMNS = {name: name for name in STORED_AS_THEY_ARE} | {"campaign": "coalesce(campaign_id, utm_campaign)"}
+
+
+class SqliteEvents:
+    """`EventStore` over one connection of its own; not to be used from two threads at once."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection = open_file(path)
+
+    def append(self, batches: Sequence[Batch]) -> list[int | None]:
+        with translated(self._path), transaction(self._connection):
+            numbers: dict[str, int | None] = {}
+            return [self._append_batch(batch, numbers) for batch in batches]
+
+    def _append_batch(self, batch: Batch, numbers: dict[str, int | None]) -> int | None:
+        if batch.property_id not in numbers:
+            numbers[batch.property_id] = self._connection.execute(f"SELECT {PROPERTY_NO}", (batch.property_id,)).get
+        number = numbers[batch.property_id]
+        if number is None:
+            return None
+        before = self._connection.total_changes()
+        self._connection.executemany(INSERT, [to_row(number, event) for event in batch.events])
+        return len(batch.events) - (self._connection.total_changes() - before)
+
+    def scan(
+        self, property_id: str, columns: Sequence[str], *, start: int, end: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        names = ", ".join(COLUMNS[column] for column in columns)
+        sql = f"SELECT {names} FROM events WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ?"
+        with translated(self._path):
+            cursor = self._connection.execute(sql, (property_id, start, end))
+            while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
+                yield rows
+
+    def first_event(self, property_id: str) -> int | None:
+        with translated(self._path):
+            first: int | None = self._connection.execute(
+                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot = 0 ORDER BY ts LIMIT 1",
+                (property_id,),
+            ).get
+            return first
+
+    def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
+        # The table is walked in its own order: one walk in all, however many pages it is read in.
+        sql = f"""
+            SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
+            FROM events NOT INDEXED WHERE id > ? AND property_no = {PROPERTY_NO} ORDER BY id LIMIT ?
+        """
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(sql, (after, property_id, limit)).fetchall()
+        return [(row[0], to_event(row)) for row in rows]
+
+    def purge(self, *, limit: int) -> int:
+        sql = """
+            DELETE FROM events WHERE id IN (
+                SELECT events.id FROM properties JOIN events ON property_no = no
+                WHERE deleted_at IS NOT NULL LIMIT ?
+            )
+        """
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(sql, (limit,))
+            return self._connection.changes()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def to_row(number: int, event: Event) -> tuple[Any, ...]:
+    key = event_key(event.event_id)
+    return (number, key, stored_text(key, event.event_id), *values_of(event))
+
+
+def to_event(row: Sequence[Any]) -> Event:
+    _, key, text, *values = row
+    fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
+    fields["bot"] = bool(fields["bot"])
+    return Event(event_id=event_id_of(key, text), **fields)

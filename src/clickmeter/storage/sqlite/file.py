@@ -1,0 +1,117 @@
+"""One SQLite file: how it is found, opened, tuned and held.
+
+WAL with synchronous=FULL: a commit is on disk when it returns. NORMAL would lose acknowledged events in a power cut,
+and once events are committed in groups FULL costs nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import apsw
+
+from clickmeter.errors import Refusal
+from clickmeter.storage.sqlite.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUSY_TIMEOUT_MS = 5_000
+PAGE_BYTES = 8_192
+CHECKPOINT_PAGES = 16_000
+JOURNAL_BYTES = 64 * 1024 * 1024
+CACHE_KIB = 64 * 1024
+
+
+def path_of(url: str) -> str:
+    """The absolute path in ``sqlite:///relative`` or ``sqlite:////absolute``; ``store_unavailable`` otherwise."""
+    parts = urlsplit(url)
+    if parts.netloc or not parts.path.startswith("/") or parts.path == "/" or parts.query or parts.fragment:
+        raise Refusal(
+            "store_unavailable", f"{url} is not a database URL; write sqlite:///file.db or sqlite:////absolute/file.db."
+        )
+    return str(Path(unquote(parts.path[1:])).absolute())
+
+
+def open_file(path: str) -> apsw.Connection:
+    """A connection to the migrated file at `path`, which is made (readable by its owner alone) when there is none."""
+    with translated(path):
+        create(path)
+        connection = apsw.Connection(path)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        for name, value in (
+            ("page_size", PAGE_BYTES),
+            ("journal_mode", "wal"),
+            ("synchronous", "full"),
+            ("wal_autocheckpoint", CHECKPOINT_PAGES),
+            ("journal_size_limit", JOURNAL_BYTES),
+            ("cache_size", -CACHE_KIB),
+            ("foreign_keys", "on"),
+        ):
+            connection.pragma(name, value)
+        migrate(connection, path)
+        return connection
+
+
+def create(path: str) -> None:
+    if Path(path).is_dir():
+        raise Refusal("store_unavailable", f"{path} is a directory; name a file inside it.")
+    if not Path(path).parent.is_dir():
+        raise Refusal("store_unavailable", f"{Path(path).parent} does not exist; create it first.")
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn what SQLite and the file system say into one refusal with the path in it.
+
+    A definite error of one statement (a constraint, a value of the wrong type) is not the file's fault and passes.
+    """
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError):
+        raise Refusal("store_unavailable", f"{path} is locked by another process.") from None
+    except apsw.NotADBError:
+        raise Refusal("store_unavailable", f"{path} is not an SQLite database; choose another file.") from None
+    except (
+        apsw.CantOpenError,
+        apsw.CorruptError,
+        apsw.FullError,
+        apsw.IOError,
+        apsw.NoMemError,
+        apsw.PermissionsError,
+        apsw.ReadOnlyError,
+        OSError,
+    ) as error:
+        raise Refusal("store_unavailable", f"{path} cannot be used: {error}.") from error
+
+
+class ServerLock:
+    """Held by the one server of a file; the operating system lets go of it when the process ends, however it ends."""
+
+    def __init__(self, path: str) -> None:
+        """Raises ``store_unavailable`` when another server holds it."""
+        with translated(path):
+            self._file = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise Refusal("store_unavailable", f"{path} is already served by another clickmeter process.") from None
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def is_served(path: str) -> bool:
+    """Whether a server holds the file now."""
+    try:
+        ServerLock(path).release()
+    except Refusal:
+        return True
+    return False
