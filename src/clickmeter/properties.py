@@ -1,0 +1,125 @@
+"""What a property may be: the rules for each of its settings, for the admin API and the command line alike."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any
+
+from clickmeter.errors import Issue, Refusal
+from clickmeter.keys import random_text
+from clickmeter.model import Property
+from clickmeter.origins import normal_entry
+from clickmeter.query import time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_NAME = 200
+MAX_ORIGINS = 100
+ID = re.compile("[A-Za-z0-9_-]{1,64}", re.ASCII)
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+NOT_AVAILABLE: dict[str, Any] = {"identity": "client", "ip": "none", "retention_days": None, "tokens_only": False}
+"""Settings of the contract whose behaviour does not exist yet, with the one value each has until then."""
+
+
+def new_property(fields: Mapping[str, Any], *, now: int) -> Property:
+    """The property that `fields` ask for, its id generated when they have none; a 422 Refusal names what is wrong."""
+    checked = check_fields(fields, {"id": check_id, **SETTINGS})
+    if "name" not in checked:
+        issue = Issue(code="missing_field", detail="name is missing; say what the property is called.", pointer="/name")
+        raise Refusal("missing_field", issue.detail, issues=(issue,))
+    return Property(**{"id": f"prop_{random_text(16)}", **checked, "created_at": now})
+
+
+def changed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings to change; a 422 Refusal names what is wrong."""
+    return check_fields(fields, SETTINGS)
+
+
+def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """Every field checked and in its stored form; all that is wrong is said at once."""
+    checked: dict[str, Any] = {}
+    issues: list[Issue] = []
+    for name, value in fields.items():
+        if name in NOT_AVAILABLE:
+            if value != NOT_AVAILABLE[name] or isinstance(value, bool) != isinstance(NOT_AVAILABLE[name], bool):
+                issues.append(not_available(name))
+        elif name not in rules:
+            issues.append(unknown_field(name, [*rules, *NOT_AVAILABLE]))
+        else:
+            try:
+                checked[name] = rules[name](value)
+            except ValueError as error:
+                issues.append(Issue(code="invalid_field", detail=f"{name}: {error}.", pointer=f"/{name}"))
+    if issues:
+        raise Refusal(issues[0].code, " ".join(issue.detail for issue in issues), issues=issues)
+    return checked
+
+
+def not_available(name: str) -> Issue:
+    only = "null" if NOT_AVAILABLE[name] is None else str(NOT_AVAILABLE[name]).lower()
+    return Issue(
+        code="not_available",
+        detail=f"{name} cannot be changed in this version; it is {only}.",
+        pointer=f"/{name}",
+        allowed=(only,),
+    )
+
+
+def unknown_field(name: str, known: list[str]) -> Issue:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+    return Issue(
+        code="unknown_field", detail=f"{name!r} is not a field.{hint}", pointer=pointer, allowed=tuple(sorted(known))
+    )
+
+
+def check_id(value: Any) -> str:
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise ValueError("1 to 64 letters, digits, underscores or hyphens are needed")
+    return value
+
+
+def check_name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME or CONTROL.search(value):
+        raise ValueError(f"1 to {MAX_NAME} characters without control characters are needed")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("it is not valid Unicode")
+    return value
+
+
+def check_timezone(value: Any) -> str:
+    if not isinstance(value, str) or value not in time.ZONES:
+        raise ValueError("an IANA time zone such as Europe/Berlin, or UTC, is needed")
+    return value
+
+
+def check_origins(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+        raise ValueError("a list of strings is needed")
+    if len(value) > MAX_ORIGINS:
+        raise ValueError(f"at most {MAX_ORIGINS} origins are allowed")
+    entries = []
+    for entry in value:
+        try:
+            entries.append(normal_entry(entry))
+        except ValueError as error:
+            raise ValueError(f"{entry[:80]!r} is not an origin: {error}") from None
+    return tuple(dict.fromkeys(entries))
+
+
+def check_bots(value: Any) -> str:
+    if value not in ("flag", "drop"):
+        raise ValueError("flag or drop is needed")
+    return str(value)
+
+
+SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "name": check_name,
+    "timezone": check_timezone,
+    "allowed_origins": check_origins,
+    "bots": check_bots,
+}

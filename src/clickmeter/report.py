@@ -1,0 +1,198 @@
+"""A report, from a query to the body that answers it: ranks groups, fills buckets, adds totals and the comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from clickmeter.query import cursor, time
+from clickmeter.query.sums import Sums, metric_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from clickmeter.query.query import Query
+
+Group = tuple[str | None, ...]
+Body = dict[str, Any]
+
+
+class Answer(Protocol):
+    """What an executor gives for one query and one range of instants."""
+
+    groups: list[Group]
+    """Every group with a matching event, sorted by its values, missing last; one empty group without group_by."""
+
+    def unattributed(self) -> dict[str, int]: ...
+
+    def totals(self) -> Sums: ...
+
+    def by_group(self) -> list[Sums]: ...
+
+    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]: ...
+
+
+class Executor(Protocol):
+    """Answers queries from a store; the same numbers whatever the engine."""
+
+    def first_event(self, property_id: str) -> int | None: ...
+
+    def answer(self, query: Query, *, start: int, end: int) -> Answer: ...
+
+
+class Page(NamedTuple):
+    """The groups an answer shows, and whether there are more after them."""
+
+    groups: list[Group]
+    more: bool
+
+
+def run(executor: Executor, query: Query, *, now: int, cursor_key: bytes) -> Body:
+    """The body of a report, as the contract shows it. `now` is in ms; raises 422 and 503 refusals."""
+    if query.minutes is not None:
+        return realtime(executor, query, now=now)
+    query = resolved(executor, query, now=now)
+    first, last = time.dates(query)
+    start, end = time.instants(first, last, time.zone(query.timezone))
+    time.check_size(query, 1)
+    answer = executor.answer(query, start=start, end=end)
+    page = page_of(query, answer)
+    time.check_size(query, len(page.groups))
+    next_cursor = cursor.encode(query, query.offset + len(page.groups), cursor_key) if page.more else None
+    meta: Body = {
+        "next_cursor": next_cursor,
+        "partial": end > now,
+        "unattributed": answer.unattributed(),
+        "warnings": [],
+    }
+    totals = shown(query, answer.totals())
+    body: Body = {"property_id": query.property_id, "query": echo(query)}
+    if query.endpoint == "overview":
+        body |= totals
+    else:
+        body |= {"rows": rows(query, answer, page.groups, first, last), "totals": totals}
+    body["meta"] = meta
+    if query.compare is not None:
+        body["comparison"] = comparison(executor, query, page.groups, first, last)
+    return body
+
+
+def resolved(executor: Executor, query: Query, *, now: int) -> Query:
+    """The query with its dates: the period ``all`` begins on the day of the first event, or today without any."""
+    if query.from_ is not None:
+        return query
+    first = executor.first_event(query.property_id)
+    day = time.today(now if first is None else min(first, now), time.zone(query.timezone))
+    return msgspec.structs.replace(query, from_=min(day.isoformat(), query.to))
+
+
+def echo(query: Query) -> Body:
+    """The query as it was understood, every default filled in."""
+    body: Body = {
+        "from": query.from_,
+        "to": query.to,
+        "timezone": query.timezone,
+        "interval": query.interval,
+        "metrics": query.metrics,
+        "group_by": query.group_by,
+        "filters": query.filters,
+        "order_by": query.order_by,
+        "limit": query.limit,
+    }
+    if query.include_bots:
+        body["include_bots"] = True
+    if query.fill != "all":
+        body["fill"] = query.fill
+    if query.compare is not None:
+        body["compare"] = query.compare
+    return body
+
+
+def page_of(query: Query, answer: Answer) -> Page:
+    """The groups from the query's offset on, ranked over the whole range."""
+    if not query.group_by:
+        return Page([()], more=False)
+    ranked = rank(query, answer.groups, answer.by_group())
+    end = query.offset + query.limit
+    return Page(ranked[query.offset : end], more=len(ranked) > end)
+
+
+def rank(query: Query, groups: Sequence[Group], sums: Sequence[Sums]) -> list[Group]:
+    """Groups by order_by, each value as it is shown, missing last; ties in the order they come in."""
+    order = list(range(len(groups)))
+    terms = [term for term in query.order_by if term.removeprefix("-") != "time"] or [f"-{query.metrics[0]}"]
+    for term in reversed(terms):
+        value = value_of(query, term.removeprefix("-"), groups, sums)
+        known = [place for place in order if value(place) is not None]
+        unknown = [place for place in order if value(place) is None]
+        order = sorted(known, key=value, reverse=term.startswith("-")) + unknown
+    return [groups[place] for place in order]
+
+
+def value_of(query: Query, name: str, groups: Sequence[Group], sums: Sequence[Sums]) -> Callable[[int], Any]:
+    """How to look up what a group is ranked by: one of its dimensions, or a metric."""
+    if name in query.group_by:
+        index = query.group_by.index(name)
+        return lambda place: groups[place][index]
+    return lambda place: metric_value(name, sums[place])
+
+
+def rows(query: Query, answer: Answer, groups: Sequence[Group], first: date, last: date) -> list[Body]:
+    """A row per group and bucket, by time and then by rank."""
+    buckets = time.buckets(first, last, time.zone(query.timezone), query.interval)
+    sums = answer.by_bucket(groups, buckets.edges)
+    order = range(len(buckets.labels))
+    return [
+        head(query, buckets.labels[bucket], group) | shown(query, sums[place][bucket])
+        for bucket in (reversed(order) if "-time" in query.order_by else order)
+        for place, group in enumerate(groups)
+        if sums[place][bucket].events or query.fill == "all" or query.interval == "total"
+    ]
+
+
+def head(query: Query, label: str, group: Group) -> Body:
+    named = dict(zip(query.group_by, group, strict=True))
+    return named if query.interval == "total" else {"time": label, **named}
+
+
+def shown(query: Query, sums: Sums) -> Body:
+    return {name: metric_value(name, sums) for name in query.metrics}
+
+
+def comparison(executor: Executor, query: Query, groups: Sequence[Group], first: date, last: date) -> Body:
+    """The same groups in the same order over the range that is compared with, in its own buckets."""
+    assert query.compare is not None
+    first, last = time.previous(first, last, period=query.period, compare=query.compare)
+    past = msgspec.structs.replace(query, from_=first.isoformat(), to=last.isoformat())
+    time.check_size(past, len(groups))
+    start, end = time.instants(first, last, time.zone(query.timezone))
+    answer = executor.answer(past, start=start, end=end)
+    return {
+        "query": {"from": past.from_, "to": past.to},
+        "rows": rows(past, answer, groups, first, last),
+        "totals": shown(past, answer.totals()),
+    }
+
+
+def realtime(executor: Executor, query: Query, *, now: int) -> Body:
+    """The last minutes, the current one included."""
+    assert query.minutes is not None
+    end = now - now % time.MINUTE + time.MINUTE
+    edges = range(end - query.minutes * time.MINUTE, end + 1, time.MINUTE)
+    answer = executor.answer(query, start=edges[0], end=end)
+    totals = answer.totals()
+    [series] = answer.by_bucket([()], edges)
+    zone = time.zone(query.timezone)
+    return {
+        "property_id": query.property_id,
+        "minutes": query.minutes,
+        "unique_visitors": totals.unique_visitors,
+        "pageviews": totals.pageviews,
+        "rows": [
+            {"time": time.local_label(start, zone), "pageviews": sums.pageviews}
+            for start, sums in zip(edges, series, strict=False)
+        ],
+        "meta": {"next_cursor": None, "partial": True, "unattributed": answer.unattributed(), "warnings": []},
+    }

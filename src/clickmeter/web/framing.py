@@ -1,0 +1,126 @@
+"""Is this the head of exactly one HTTP/1.x request, and how long is its body?
+
+Pure checks, stricter than the parser behind them: whatever two programs could read in two ways is refused. A head
+is the request line and the header fields with the empty line that ends them; the limits are in bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from clickmeter.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TARGET_BYTES = 8 * 1024
+FIELDS_BYTES = 16 * 1024
+FIELDS = 64
+
+_LINE_BYTES = TARGET_BYTES + 32  # the target, and room for the longest method and the version
+_REQUEST_LINE = re.compile(rb'[A-Z]{1,20} (/[!"$-~]*) HTTP/1\.[01]\r\n')
+_LINE_START = re.compile(rb'[A-Z]{1,20}(?: (?:/[!"$-~]*(?: [HTP/1.0]{0,8}\r?)?)?)?')
+_LINE_START_BYTES = 64  # a line that is not HTTP shows it this early
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+_OTHER_PROTOCOLS = (b"\x16\x03", b"PRI * HTTP/2")  # a TLS hello, the preface of HTTP/2
+
+FRAMING_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+
+
+def check_head(head: bytes) -> None:
+    """Refuse a complete head whose request line is not plain HTTP/1.x or that is over the limits of size."""
+    _check_line(head)
+    if len(head) > FIELDS_BYTES and len(head) - head.find(b"\r\n") - 4 > FIELDS_BYTES:
+        raise _fields_too_large()
+
+
+def check_partial(head: bytes, seen: int) -> None:
+    """Refuse the beginning of a head as soon as no ending could save it; the first `seen` bytes were checked before."""
+    if head.count(b"\n", seen) != head.count(b"\r\n", max(0, seen - 1)):
+        raise Refusal("bad_request", "Every line of a request head must end with CR and LF; this one has a bare LF.")
+    line_end = head.find(b"\r\n", 0, _LINE_BYTES)
+    if line_end < 0:
+        _check_line_start(head)
+        return
+    if line_end + 1 >= seen:
+        _check_line(head)
+    if len(head) - line_end - 4 > FIELDS_BYTES:
+        raise _fields_too_large()
+
+
+def check_fields(fields: Iterable[tuple[bytes, bytes]], *, version: str) -> int | None:
+    """The length of the body in bytes, or None when it is chunked.
+
+    `fields` are those of FRAMING_FIELDS that the head has, names in lower case; `version` is "1.0" or "1.1".
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name in found:
+            raise Refusal("bad_request", f"The header {name.decode()} is there twice; send it once.")
+        found[name] = value.strip(b" \t")
+    _check_host(found.get(b"host"), version=version)
+    if found.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise Refusal("expectation_failed", "The only expectation that can be met is 100-continue; leave Expect out.")
+    return _body_length(found.get(b"content-length"), found.get(b"transfer-encoding"), version=version)
+
+
+def without_upgrade(head: bytes) -> bytes:
+    """The head without its Upgrade fields: a server may ignore them, and no other protocol is spoken here."""
+    return _UPGRADE.sub(b"", head)
+
+
+def is_other_protocol(head: bytes) -> bool:
+    """Whether these first bytes come from a client that could not read an HTTP/1.1 answer."""
+    return head.startswith(_OTHER_PROTOCOLS)
+
+
+def _check_line(head: bytes) -> None:
+    line = _REQUEST_LINE.match(head)
+    if line is None or head.startswith(b"CONNECT "):
+        raise _bad_line()
+    if line.end(1) - line.start(1) > TARGET_BYTES:
+        raise _target_too_long()
+
+
+def _check_line_start(head: bytes) -> None:
+    if _LINE_START.fullmatch(head[:_LINE_START_BYTES]) is None:
+        raise _bad_line()
+    if len(head) >= _LINE_BYTES:
+        raise _target_too_long()
+
+
+def _check_host(host: bytes | None, *, version: str) -> None:
+    if host is None:
+        if version != "1.0":
+            raise Refusal("bad_request", "HTTP/1.1 needs a Host header; send one.")
+    elif _HOST.fullmatch(host) is None:
+        raise Refusal("bad_request", "The Host header is not a host name or address with an optional port.")
+
+
+def _body_length(length: bytes | None, encoding: bytes | None, *, version: str) -> int | None:
+    if encoding is None:
+        if length is None:
+            return 0
+        if _LENGTH.fullmatch(length) is None:
+            raise Refusal("bad_request", "Content-Length must be a number of 1 to 18 digits.")
+        return int(length)
+    if length is not None:
+        raise Refusal("bad_request", "Content-Length and Transfer-Encoding are both there; send one of them.")
+    if version == "1.0" or encoding.lower() != b"chunked":
+        raise Refusal("bad_request", "Transfer-Encoding must be exactly `chunked`, and needs HTTP/1.1.")
+    return None
+
+
+def _bad_line() -> Refusal:
+    return Refusal("bad_request", "The first line must be a method in capitals, one path, and HTTP/1.1 or HTTP/1.0.")
+
+
+def _target_too_long() -> Refusal:
+    return Refusal("uri_too_long", f"The path with its query may have {TARGET_BYTES:,} bytes; send a shorter one.")
+
+
+def _fields_too_large() -> Refusal:
+    return Refusal("headers_too_large", f"The headers may have {FIELDS_BYTES:,} bytes in all; send fewer or shorter.")
