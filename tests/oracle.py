@@ -16,7 +16,9 @@ from datetime import timezone as fixed_offset
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, reset_tzpath
+
+reset_tzpath(to=())  # the zones of the tzdata package, whatever the machine has
 
 Event = Mapping[str, Any]
 Group = tuple[str | None, ...]
@@ -67,17 +69,15 @@ def label(instant: int, interval: str, zone: ZoneInfo) -> str:
     """The `time` of the bucket an instant is in."""
     if interval in {"minute", "hour"}:
         moment = local(instant, zone)
-        offset = fixed_offset(moment.utcoffset() or timedelta())  # the one in force now, not when the hour began
+        offset = moment.utcoffset() or timedelta()  # the one in force now, not when the hour began
         minute = moment.minute if interval == "minute" else 0
-        return moment.replace(minute=minute, second=0, microsecond=0, tzinfo=offset).isoformat()
+        begin = moment.replace(minute=minute, second=0, microsecond=0, tzinfo=fixed_offset(offset))
+        # RFC 3339 has no seconds in an offset (Liberia's until 1972): the same instant is shown without them.
+        return begin.astimezone(fixed_offset(timedelta(minutes=int(offset / timedelta(minutes=1))))).isoformat()
     day = day_of(instant, zone)
-    firsts = {
-        "day": day,
-        "week": day - day.weekday() * DAY,
-        "month": day.replace(day=1),
-        "year": day.replace(month=1, day=1),
-    }
-    return firsts[interval].isoformat() if interval in firsts else ""
+    monday, month, year = day - day.weekday() * DAY, day.replace(day=1), day.replace(month=1, day=1)
+    labels = {"total": "", "day": str(day), "week": str(monday), "month": str(month), "year": str(year)}
+    return labels[interval]
 
 
 @cache
@@ -245,9 +245,7 @@ class Match(NamedTuple):
     visit: list[Event]
 
 
-def matches(
-    events: Iterable[Event], query: Row, filter_groups: Sequence[Filters], span: tuple[int, int]
-) -> list[Match]:
+def matches(events: Iterable[Event], query: Row, filter_groups: list[Filters], span: tuple[int, int]) -> list[Match]:
     """What matches within the span; the one that gives its session a row comes before the others of its session."""
     start, end = span
     in_range = [e for e in events if start <= e["ts"] < end and ("include_bots" in query or not e.get("bot"))]
@@ -314,28 +312,34 @@ def meta(found: list[Match], *, more: bool, partial: bool) -> Row:
 # The endpoints.
 
 
+def names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def bots_asked(given: Mapping[str, str]) -> Row:
+    return {"include_bots": True} if given.get("include_bots") == "true" else {}
+
+
 def echoed(endpoint: str, given: Mapping[str, str], filters: Filters, dates: Dates) -> Row:
     """The query as asked, with every default filled in."""
-    group_by, metrics, _ = PRESETS[endpoint]
-    asked = {"group_by": group_by, "metrics": metrics, "interval": "total"} | given
-    series = "time" if asked["interval"] != "total" else ""
-    ranking = "-" + asked["metrics"].split(",")[0] if asked["group_by"] else series
-    lists = {"order_by": ranking} | asked
-    group_list, metric_list, order_list = (
-        [name for name in lists[key].split(",") if name] for key in ("group_by", "metrics", "order_by")
-    )
+    preset_group_by, preset_metrics, _ = PRESETS[endpoint]
+    interval = given.get("interval", "total")
+    metrics = names(given.get("metrics", preset_metrics))
+    group_by = names(given.get("group_by", preset_group_by))
+    default_order = f"-{metrics[0]}" if group_by else "time" if interval != "total" else ""
     return {
         "from": dates[0].isoformat(),
         "to": dates[1].isoformat(),
-        "timezone": asked["timezone"],
-        "interval": asked["interval"],
-        "metrics": metric_list,
-        "group_by": group_list,
+        "timezone": given["timezone"],
+        "interval": interval,
+        "metrics": metrics,
+        "group_by": group_by,
         "filters": list(filters),
-        "order_by": order_list,
-        "limit": int(asked.get("limit", "50")),
-        **({"include_bots": True} if asked.get("include_bots") == "true" else {}),
-        **{name: asked[name] for name in ("fill", "compare") if name in asked},
+        "order_by": names(given.get("order_by", default_order)),
+        "limit": int(given.get("limit", "50")),
+        **bots_asked(given),
+        **({"fill": "none"} if given.get("fill") == "none" else {}),
+        **({"compare": given["compare"]} if "compare" in given else {}),
     }
 
 
@@ -365,7 +369,7 @@ def realtime(events: Sequence[Event], given: Mapping[str, str], *, now: int, fil
     minutes, zone = int(given.get("minutes", "5")), ZoneInfo(given["timezone"])
     end = now - now % MINUTE + MINUTE
     starts = range(end - minutes * MINUTE, end, MINUTE)
-    query = echoed("metrics", given, filters[0], (date.min, date.max))
+    query: Row = {"timezone": zone.key, "interval": "minute", "group_by": [], **bots_asked(given)}
     found = matches(events, query, filters, (starts[0], end))
     views = {start: pageviews(m.event for m in found if start <= m.event["ts"] < start + MINUTE) for start in starts}
     return {

@@ -66,6 +66,8 @@ CODES: dict[str, Code] = {
     # 429 and 431: too much
     "rate_limited": Code(429, "Too many requests"),
     "headers_too_large": Code(431, "The request headers are too large"),
+    # 500: a fault of the program; nothing a client sends leads here
+    "internal_error": Code(500, "The server made a mistake"),
     # 503: try again
     "overloaded": Code(503, "The server is overloaded"),
     "store_unavailable": Code(503, "The store cannot be reached"),

@@ -6,6 +6,8 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from clickmeter.errors import Issue, Refusal
 from clickmeter.keys import random_text
 from clickmeter.model import Property
@@ -14,6 +16,8 @@ from clickmeter.query import time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from clickmeter.model import Key
 
 MAX_NAME = 200
 MAX_ORIGINS = 100
@@ -36,6 +40,22 @@ def new_property(fields: Mapping[str, Any], *, now: int) -> Property:
 def changed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The settings to change; a 422 Refusal names what is wrong."""
     return check_fields(fields, SETTINGS)
+
+
+def public_property(property_: Property) -> dict[str, Any]:
+    """A property as it is shown to clients: every field, created_at as RFC 3339 text."""
+    return {**msgspec.structs.asdict(property_), "created_at": time.rfc3339(property_.created_at)}
+
+
+def public_key(key: Key) -> dict[str, Any]:
+    """A key as it is shown to clients: nothing of its secret, instants as text, revoked_at None while valid."""
+    return {
+        "id": key.id,
+        "type": key.type,
+        "property_id": key.property_id,
+        "created_at": time.rfc3339(key.created_at),
+        "revoked_at": None if key.revoked_at is None else time.rfc3339(key.revoked_at),
+    }
 
 
 def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:

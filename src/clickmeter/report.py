@@ -179,20 +179,15 @@ def comparison(executor: Executor, query: Query, groups: Sequence[Group], first:
 def realtime(executor: Executor, query: Query, *, now: int) -> Body:
     """The last minutes, the current one included."""
     assert query.minutes is not None
-    end = now - now % time.MINUTE + time.MINUTE
-    edges = range(end - query.minutes * time.MINUTE, end + 1, time.MINUTE)
-    answer = executor.answer(query, start=edges[0], end=end)
+    labels, edges = time.last_minutes(query.minutes, now, time.zone(query.timezone))
+    answer = executor.answer(query, start=edges[0], end=edges[-1])
     totals = answer.totals()
     [series] = answer.by_bucket([()], edges)
-    zone = time.zone(query.timezone)
     return {
         "property_id": query.property_id,
         "minutes": query.minutes,
         "unique_visitors": totals.unique_visitors,
         "pageviews": totals.pageviews,
-        "rows": [
-            {"time": time.local_label(start, zone), "pageviews": sums.pageviews}
-            for start, sums in zip(edges, series, strict=False)
-        ],
+        "rows": [{"time": label, "pageviews": sums.pageviews} for label, sums in zip(labels, series, strict=True)],
         "meta": {"next_cursor": None, "partial": True, "unattributed": answer.unattributed(), "warnings": []},
     }

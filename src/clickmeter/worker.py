@@ -14,13 +14,12 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import BinaryIO
 
 LENGTH_BYTES = 4
 START_SECONDS = 30
@@ -39,6 +38,7 @@ class Worker(asyncio.Protocol):
         self._process: subprocess.Popen[bytes] | None = None
         self._received = bytearray()
         self._waiting: deque[asyncio.Future[bytes]] = deque()
+        self._started = False
         self._stopping = False
 
     @property
@@ -64,6 +64,7 @@ class Worker(asyncio.Protocol):
         self._waiting.append(ready)
         await loop.create_connection(lambda: self, sock=ours)
         await asyncio.wait_for(ready, START_SECONDS)
+        self._started = True
 
     def call(self, payload: bytes) -> asyncio.Future[bytes]:
         """Send a request; the future holds the answer, or ``store_unavailable`` when the child died before it."""
@@ -72,7 +73,7 @@ class Worker(asyncio.Protocol):
             future.set_exception(gone())
         else:
             self._waiting.append(future)
-            self._transport.write(len(payload).to_bytes(LENGTH_BYTES, "big") + payload)
+            self._transport.write(framed(payload))
         return future
 
     def kill(self) -> None:
@@ -89,8 +90,7 @@ class Worker(asyncio.Protocol):
             await asyncio.to_thread(self._process.wait)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not asyncio's by class
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -111,7 +111,8 @@ class Worker(asyncio.Protocol):
             future = self._waiting.popleft()
             if not future.done():
                 future.set_exception(gone())
-        if not self._stopping:
+        if self._started and not self._stopping:
+            self._started = False
             log.error("A worker process ended by itself; starting it again. command=%s", " ".join(self._command[1:]))
             self._restart = asyncio.ensure_future(self._start_again())
 
@@ -137,15 +138,14 @@ def answer_requests(handle: Callable[[bytes], bytes]) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as channel, channel.makefile("rwb") as stream:
+    with socket.socket(fileno=int(sys.argv[1])) as channel, channel.makefile("rb") as requests:
         try:
-            reply(stream, b"")
-            while head := stream.read(LENGTH_BYTES):
-                reply(stream, handle(stream.read(int.from_bytes(head, "big"))))
+            channel.sendall(framed(b""))
+            while head := requests.read(LENGTH_BYTES):
+                channel.sendall(framed(handle(requests.read(int.from_bytes(head, "big")))))
         except (BrokenPipeError, ConnectionResetError):
             return
 
 
-def reply(stream: BinaryIO, payload: bytes) -> None:
-    stream.write(len(payload).to_bytes(LENGTH_BYTES, "big") + payload)
-    stream.flush()
+def framed(payload: bytes) -> bytes:
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload

@@ -99,50 +99,55 @@ def reject(outcome: Outcome, index: int, event_id: object, rejected: Rejected) -
         )
 
 
+class PageText(NamedTuple):
+    """What an event says of its page, as it is kept, and whether that differs from what was sent."""
+
+    url: str | None
+    path: str | None
+    title: str | None
+    referrer: str | None
+    hostname: str | None
+    referrer_host: str | None
+    adjusted: bool
+
+
 def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
     """The row to store, and whether descriptive text of it had to be changed. Raises Rejected."""
     context = wire.context or NO_CONTEXT
-    page = context.page or NO_PAGE
     campaign = context.campaign or NO_CAMPAIGN
     identity = wire.identity or NO_IDENTITY
-    loose = type(wire) is LooseEvent
-    ts, adjusted = event_time(wire.ts, arrival.received_at)
-    if loose:
-        adjusted |= wire.adjusted
-
-    url, cut_url = text(page.url, MAX_URL)
-    referrer, cut_referrer = text(page.referrer, MAX_URL)
-    title, cut_title = text(page.title, MAX_TEXT)
-    path, cut_path = text(PATH_END.split(page.path, 1)[0] or "/" if page.path else None, MAX_URL)
+    ts, unusable_ts = event_time(wire.ts, arrival.received_at)
+    page = page_text(context.page or NO_PAGE)
+    utm, cut_utm = utm_text(campaign.utm or NO_UTM, page.url)
     language, cut_language = text(context.language, MAX_LANGUAGE)
-    utm, cut_utm = utm_fields(campaign.utm or NO_UTM, url)
     user_agent, cut_agent = text(context.user_agent, MAX_URL)
-    hostname = host_of(url) if url else None
     agent = describe(user_agent) if user_agent else arrival.agent
-    came_from = referrer_host(referrer, hostname) if referrer else None
-    adjusted |= cut_url or cut_referrer or cut_title or cut_path or cut_language or cut_utm or cut_agent
-
+    adjusted = unusable_ts or page.adjusted or cut_utm or cut_language or cut_agent
+    extra = None
+    if isinstance(wire, LooseEvent):
+        extra, adjusted = wire.extra, adjusted or wire.adjusted
     event = Event(
-        event_id=identifier(wire.event_id, "event_id", MAX_EVENT_ID, "invalid_event_id") or new_event_id(ts),
+        event_id=identifier(wire.event_id, "event_id", MAX_EVENT_ID, "invalid_event_id")
+        or new_event_id(arrival.received_at),
         type=event_type(wire.type),
         ts=ts,
         received_at=arrival.received_at,
         visitor_id=identifier(identity.visitor_id, "identity/visitor_id"),
         session_id=identifier(identity.session_id, "identity/session_id"),
         user_id_hash=without_pii(identity.user_id_hash),
-        url=url,
-        path=path or (path_of(url) if url else None),
-        title=title,
-        referrer=referrer,
+        url=page.url,
+        path=page.path,
+        title=page.title,
+        referrer=page.referrer,
         campaign_id=identifier(campaign.campaign_id, "context/campaign/campaign_id"),
         utm_source=utm.source,
         utm_medium=utm.medium,
         utm_campaign=utm.campaign,
         utm_term=utm.term,
         utm_content=utm.content,
-        hostname=hostname,
-        referrer_host=came_from,
-        source=source_of(utm.source, came_from),
+        hostname=page.hostname,
+        referrer_host=page.referrer_host,
+        source=source_of(utm.source, page.referrer_host),
         browser=agent.browser,
         os=agent.os,
         device=agent.device,
@@ -152,9 +157,27 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
         city=arrival.place.city,
         bot=agent.bot or arrival.prefetch,
         data=data_text(wire.data) if wire.data else None,
-        extra=wire.extra if loose else None,
+        extra=extra,
     )
     return event, adjusted
+
+
+def page_text(page: Page) -> PageText:
+    """The page as it is kept. A url that is no web address keeps its path as text, and no host."""
+    url, cut_url = text(page.url, MAX_URL)
+    referrer, cut_referrer = text(page.referrer, MAX_URL)
+    title, cut_title = text(page.title, MAX_TEXT)
+    path, cut_path = text(PATH_END.split(page.path, 1)[0] or "/" if page.path else None, MAX_URL)
+    hostname = host_of(url) if url else None
+    return PageText(
+        url,
+        path or (path_of(url) if url else None),
+        title,
+        referrer,
+        hostname,
+        referrer_host(referrer, hostname) if referrer else None,
+        cut_url or cut_referrer or cut_title or cut_path,
+    )
 
 
 def text(value: str | None, limit: int) -> tuple[str | None, bool]:
@@ -187,7 +210,7 @@ def event_type(value: object) -> str:
     return known
 
 
-def utm_fields(utm: Utm, url: str | None) -> tuple[Utm, bool]:
+def utm_text(utm: Utm, url: str | None) -> tuple[Utm, bool]:
     """The campaign tags of the event; without any, those in the query of its url."""
     if utm is NO_UTM or not (utm.source or utm.medium or utm.campaign or utm.term or utm.content):
         found = utm_of(url) if url else {}

@@ -6,12 +6,12 @@ import logging
 from functools import lru_cache
 from importlib import import_module
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
     import maxminddb
@@ -86,7 +86,8 @@ def _library(path: str | Path) -> ModuleType:
 
 def _open(library: ModuleType, path: str | Path) -> maxminddb.Reader:
     try:
-        reader: maxminddb.Reader = library.open_database(path)
+        with Path(path).open("rb"):  # names the trouble with the file itself, which the library calls a bad database
+            reader: maxminddb.Reader = library.open_database(path)
     except FileNotFoundError:
         raise ValueError(f"There is no geo database at {path}; correct the path or download the .mmdb file.") from None
     except OSError as error:

@@ -148,7 +148,7 @@ _UNKNOWN = Agent()
 def describe(user_agent: str | None) -> Agent:
     """The agent in the field's common terms; never raises.
 
-    About 30 microseconds for an agent seen for the first time, 0.2 for one that is remembered.
+    About 35 microseconds for an agent seen for the first time, 0.2 for one that is remembered.
     """
     if not user_agent:
         return _UNKNOWN

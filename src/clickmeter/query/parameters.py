@@ -71,8 +71,8 @@ def _printable(text: str) -> str:
 
 def suggestion(name: str, allowed: Sequence[str]) -> str:
     """What to add to a message, before its full stop, when something allowed is close to `name`; else nothing."""
-    close = difflib.get_close_matches(name[:SHOWN], allowed, n=1)
-    return f"; perhaps {close[0]} is meant" if close else ""
+    close = difflib.get_close_matches(name[:SHOWN], allowed, n=2)
+    return f"; perhaps {' or '.join(close)} is meant" if close else ""
 
 
 def refuse(parameter: str, value: str, problem: str, allowed: Sequence[str] | None = None) -> Refusal:

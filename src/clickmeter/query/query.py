@@ -52,7 +52,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     compare: str | None
     format: str
     minutes: int | None
-    """Realtime only: how many minutes back from now; from and to are then the dates these touch."""
+    """Realtime only: the minute of now and those before it, so many in all; from and to are the dates they touch."""
 
 
 class _Range(NamedTuple):
@@ -145,7 +145,7 @@ def _range(single: Mapping[str, str], zone_name: str, now: int) -> _Range:
 
 def _last_minutes(minutes: int, zone_name: str, now: int) -> _Range:
     zone = time.zone(zone_name)
-    return _Range(time.today(now - minutes * time.MINUTE, zone), time.today(now, zone), None)
+    return _Range(time.today(now - (minutes - 1) * time.MINUTE, zone), time.today(now, zone), None)
 
 
 def _order_by(text: str | None, *, metrics: Sequence[str], group_by: Sequence[str], interval: str) -> tuple[str, ...]:

@@ -156,6 +156,12 @@ def buckets(first: date, last: date, zone: ZoneInfo, interval: str) -> Buckets:
     return _calendar_buckets(start, end, zone, interval)
 
 
+def last_minutes(minutes: int, now: int, zone: ZoneInfo) -> Buckets:
+    """The minute an instant lies in, to its end, and the ones before it: so many in all, each a bucket."""
+    end = now - now % MINUTE + MINUTE
+    return _fine_buckets(end - minutes * MINUTE, end, zone, MINUTE)
+
+
 def count(first: date, last: date, zone: ZoneInfo, interval: str) -> int:
     """How many buckets a range has, without building them: exact up to MAX_ROWS, beyond it at least so many."""
     start, end = instants(first, last, zone)

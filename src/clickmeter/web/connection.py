@@ -8,30 +8,31 @@ bytes, not as objects. It is for plain TCP and Unix sockets; TLS ends at a proxy
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import logging
 import math
+import urllib.parse
 from typing import TYPE_CHECKING, ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from clickmeter.errors import Refusal
 from clickmeter.web import framing
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 
 if TYPE_CHECKING:
-    import asyncio
     from typing import Any
 
     from uvicorn import Config
+    from uvicorn._types import HTTPScope
     from uvicorn.server import ServerState
 
 KEEP_ALIVE_SECONDS = 15  # for uvicorn.Config(timeout_keep_alive=...)
 
 _DRAINED_BYTES = 64 * 1024  # a reader slower than this per `write_seconds` counts as one that does not read
-_CHUNK_BYTES = 20  # the framing of one chunk: 16 digits and two line ends
-_CHUNK_EXTRA_BYTES = 4 * 1024  # extensions and trailers of one body, all of which are ignored
 _LOGGED_BYTES = 120
 
 logger = logging.getLogger("clickmeter.http")
@@ -45,6 +46,9 @@ class Stage(enum.Enum):
     BODY = enum.auto()  # the end of its body
     ANSWER = enum.auto()  # the application; what the client sends meanwhile is kept unread
     CLOSING = enum.auto()  # the client, to take the last bytes; what it sends is dropped
+
+
+IDLE, HEAD, BODY, ANSWER, CLOSING = Stage  # looking a member up in its class is slow, and every request does it often
 
 
 class _UpgradeAskedError(Exception):
@@ -71,9 +75,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.headers = []
         self.url = b""
-        self._stage = Stage.IDLE
+        self._stage = IDLE
         self._head = b""
-        self._framing: list[tuple[bytes, bytes]] = []
         self._waiting = b""
         self._surplus = False
         self._body_left: int | None = 0  # None: chunked
@@ -124,48 +127,42 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> bytes:
         """Use the beginning of `data`; return the rest."""
-        match self._stage:
-            case Stage.IDLE | Stage.HEAD:
-                return self._take_head(data)
-            case Stage.BODY:
-                return self._take_chunked(data) if self._body_left is None else self._take_counted(data)
-            case Stage.ANSWER:
-                self._waiting += data
-                self.flow.pause_reading()
+        stage = self._stage
+        if stage is IDLE or stage is HEAD:
+            return self._take_head(data)
+        if stage is BODY:
+            return self._take_chunked(data) if self._body_left is None else self._take_counted(data)
+        if stage is ANSWER:
+            self._waiting += data
+            self.flow.pause_reading()
         return b""
 
     def _take_head(self, data: bytes) -> bytes:
         if self._surplus:
             raise Refusal("overloaded", "Too many connections are open; try again in a second.", retry_after=1)
         seen = len(self._head)
-        if not seen and data.startswith(b"\r\n"):
+        if seen:
+            data = self._head + data
+        elif data.startswith(b"\r\n"):
             data = data[2:]  # old clients end a body with an empty line that is not part of it
-        head = self._head + data if seen else data
-        end = head.find(b"\r\n\r\n", max(0, seen - 3)) + 4
+        end = data.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0) + 4
         if end < 4:
-            self._wait_for_head(head, seen)
+            self._wait_for_head(data, seen)
             return b""
-        self._head = head[:end]
-        framing.check_head(self._head)
-        self._stage = Stage.HEAD
-        self._parse_head()
-        return head[end:]
+        self._head = head = data[:end]
+        framing.check_head(head)
+        self._stage = HEAD
+        self._parse(head)
+        return data[end:]
 
     def _wait_for_head(self, head: bytes, seen: int) -> None:
         if not head:
             return
-        if self._stage is Stage.IDLE:
-            self._stage = Stage.HEAD
+        if self._stage is IDLE:
+            self._stage = HEAD
             self._deadline = self.loop.time() + self.head_seconds
         self._head = head
         framing.check_partial(head, seen)
-
-    def _parse_head(self) -> None:
-        try:
-            self._parse(self._head)
-        except _UpgradeAskedError:
-            self.parser = httptools.HttpRequestParser(self)
-            self._parse(framing.without_upgrade(self._head))
 
     def _take_counted(self, data: bytes) -> bytes:
         assert self._body_left, "the parser and Content-Length agree where a body ends"
@@ -180,11 +177,11 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
         except Refusal:
-            if self._stage is Stage.BODY:
+            if self._stage is BODY:
                 raise
             self._close_after_answer()
         else:
-            self._check_chunk_framing()
+            framing.check_chunk_framing(self._chunked_bytes - self._chunked_body_bytes, self._chunks)
         return b""
 
     def _close_after_answer(self) -> None:
@@ -196,47 +193,76 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
-            raise (error.__context__ or error) from None
+            if not isinstance(error.__context__, _UpgradeAskedError):
+                raise (error.__context__ or error) from None
+            self.parser = httptools.HttpRequestParser(self)
+            self._parse(framing.without_upgrade(data))
         except httptools.HttpParserError as error:
             raise Refusal("bad_request", f"The request is not valid HTTP/1.1: {error}.") from error
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        if self._stage is not Stage.HEAD:
+        if self._stage is not HEAD:
             raise Refusal("bad_request", "A request follows a chunked one before its answer.")
-        super().on_message_begin()
-        self._framing = []
+        self.url = b""
+        self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._stage is not Stage.HEAD:
-            return  # a trailer
-        name = name.lower()
-        if name in framing.FRAMING_FIELDS:
-            self._framing.append((name, value))
-        self.headers.append((name, value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade():
+        parser = self.parser
+        if parser.should_upgrade():
             raise _UpgradeAskedError
-        self._body_left = self._accept()
-        super().on_headers_complete()
-        self._stage = Stage.BODY
-        if self._body_left != 0:
-            self._deadline = self.loop.time() + self.body_seconds
-            self._chunked_bytes = self._chunked_body_bytes = self._chunks = 0
-
-    def _accept(self) -> int | None:
-        """The length of the body of the request whose head was read, None when chunked."""
-        if len(self.headers) > framing.FIELDS:
-            raise Refusal("headers_too_large", f"A request may have {framing.FIELDS} headers; send fewer.")
-        version = self.parser.get_http_version()
-        length = framing.check_fields(self._framing, version=version)
+        version = parser.get_http_version()
+        length, expects_100 = framing.check_fields(self.headers, version=version)
         if length is not None and length > self.body_bytes:
             raise self._body_too_large()
-        # RFC 9110 10.1.1: a client of HTTP/1.0 does not know what 100 means
-        self.expect_100_continue = version != "1.0" and any(name == b"expect" for name, _ in self._framing)
-        return length
+        self._body_left = length
+        self._stage = BODY
+        self._start(version, expects_100=expects_100)
+        if length != 0:
+            self._deadline = self.loop.time() + self.body_seconds
+            self._chunked_bytes = self._chunked_body_bytes = self._chunks = 0
+        self.headers = []  # for trailers, which nobody reads
+
+    def _start(self, version: str, *, expects_100: bool) -> None:
+        """Hand the request to the application; its predecessor has been answered."""
+        self.scope = scope = self._make_scope(version)
+        self.cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=expects_100,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        self._start_asgi_task(self.cycle, self.app)
+
+    def _make_scope(self, version: str) -> HTTPScope:
+        raw_path, _, query = self.url.partition(b"?")
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": self.root_path,
+            "path": self.root_path + (urllib.parse.unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode("ascii") + raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
@@ -246,45 +272,46 @@ class GuardedProtocol(HttpToolsProtocol):
             self._chunked_body_bytes += len(body)
             if self._chunked_body_bytes > self.body_bytes:
                 raise self._body_too_large()
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self._body_left is None:
-            self._check_chunk_framing()
-        super().on_message_complete()
-        self._stage = Stage.ANSWER
+            framing.check_chunk_framing(self._chunked_bytes - self._chunked_body_bytes, self._chunks)
+        self._stage = ANSWER
         self._deadline = math.inf
-        if self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle.response_complete:
             self._next_request()
-
-    def _check_chunk_framing(self) -> None:
-        overhead = self._chunked_bytes - self._chunked_body_bytes
-        if overhead > _CHUNK_BYTES * self._chunks + _CHUNK_EXTRA_BYTES:
-            raise Refusal("bad_request", "The extensions and trailers of the chunked body are too long; send none.")
+        else:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def _body_too_large(self) -> Refusal:
         return Refusal("body_too_large", f"A body may have {self.body_bytes:,} bytes; send fewer events at once.")
 
     # What the answer brings
 
-    def _should_upgrade(self) -> bool:
-        return False
-
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self._stage is Stage.ANSWER:
+        if self._stage is ANSWER:
             self._next_request()
         else:
             self.flow.resume_reading()  # the rest of a body that the application did not want is read and dropped
 
     def _next_request(self) -> None:
-        self._stage = Stage.IDLE
+        self._stage = IDLE
         self._head = self.url = b""
         self.headers = []
         self._deadline = self.loop.time() + self.timeout_keep_alive
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._waiting:
             data, self._waiting = self._waiting, b""
             self.data_received(data)
@@ -293,15 +320,17 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answer with a problem document and close; only close when an answer has begun or would not be understood."""
         request_id = new_request_id()
         self._log("refused", f"{refusal.status} {refusal.code} {request_id}: {refusal.detail}")
-        answered = self._abandon_cycle() if self._stage in (Stage.BODY, Stage.ANSWER) else False
-        self._stage = Stage.CLOSING
+        begun, headers = False, self.headers
+        if self._stage is BODY:
+            begun, headers = self._abandon_cycle(), list(self.scope["headers"])
+        self._stage = CLOSING
         self._deadline = self.loop.time() + self.linger_seconds
         self._arm()
         self.flow.resume_reading()
-        if answered or framing.is_other_protocol(self._head):
+        if begun or framing.is_other_protocol(self._head):
             self.transport.close()
         else:
-            self.transport.write(self._refusal_bytes(refusal, request_id))
+            self._write_problem(refusal, request_id, self.refusal_headers(self.url, headers))
             self.transport.write_eof()
 
     def _abandon_cycle(self) -> bool:
@@ -310,17 +339,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self.cycle.message_event.set()
         return self.cycle.response_started
 
-    def _refusal_bytes(self, refusal: Refusal, request_id: str) -> bytes:
+    def _write_problem(self, refusal: Refusal, request_id: str, more: list[tuple[bytes, bytes]]) -> None:
         body = problem_body(refusal, request_id)
-        headers = [
-            *self.server_state.default_headers,
-            *problem_headers(refusal),
-            *self.refusal_headers(self.url, self.headers),
-            (b"content-length", str(len(body)).encode("ascii")),
-            (b"connection", b"close"),
-        ]
+        own = [(b"content-length", str(len(body)).encode("ascii")), (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, *problem_headers(refusal), *more, *own]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return STATUS_LINE[refusal.status] + lines + b"\r\n" + (b"" if self._head.startswith(b"HEAD ") else body)
+        shown = b"" if self._head.startswith(b"HEAD ") else body
+        self.transport.write(STATUS_LINE[refusal.status] + lines + b"\r\n" + shown)
 
     # Time
 
@@ -334,8 +359,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         now = self.loop.time()
-        if self.transport.is_closing() and self._stage is not Stage.CLOSING:
-            self._stage = Stage.CLOSING
+        if self.transport.is_closing() and self._stage is not CLOSING:
+            self._stage = CLOSING
             self._deadline = now + self.write_seconds
         if now >= self._write_deadline:
             self._check_reading()

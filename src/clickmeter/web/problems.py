@@ -7,14 +7,10 @@ parameters are to blame. Everything that answers over HTTP renders its refusals 
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from clickmeter.errors import Issue  # noqa: TC001 - msgspec reads the annotations when it makes the schema
-
-if TYPE_CHECKING:
-    from clickmeter.errors import Refusal
+from clickmeter.errors import Issue, Refusal
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,4 +57,18 @@ def problem_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
         headers.append((b"allow", ", ".join(refusal.allow).encode("ascii")))
     if refusal.retry_after is not None:
         headers.append((b"retry-after", str(refusal.retry_after).encode("ascii")))
+    if isinstance(refusal, RateLimited):
+        headers += [
+            (b"ratelimit", refusal.limit.encode("ascii")),
+            (b"ratelimit-policy", refusal.policy.encode("ascii")),
+        ]
     return headers
+
+
+class RateLimited(Refusal):
+    """A 429 with what the limit is and when there is room again, as the RateLimit header fields say it."""
+
+    def __init__(self, detail: str, *, retry_after: int, limit: str, policy: str) -> None:
+        super().__init__("rate_limited", detail, retry_after=retry_after)
+        self.limit = limit
+        self.policy = policy

@@ -1,0 +1,53 @@
+# Clickmeter: `make run` serves it, `make test` proves it. Needs Python 3.11 or newer and make.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help run demo test test-long lint types openapi lock bench clean
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/run.done ## Serve on http://127.0.0.1:8000, with a first property and ready lines to try it
+	@$(BIN)/clickmeter run
+
+demo: .venv/run.done ## Serve 90 days of made-up but realistic data
+	@$(BIN)/clickmeter demo
+
+test: lint types ## Run every check and every test
+	$(BIN)/pytest -n auto --dist worksteal
+
+test-long: .venv/test.done ## The same histories, many more of them
+	CLICKMETER_TEST_EXAMPLES=long $(BIN)/pytest -n auto --dist worksteal
+
+lint: .venv/test.done
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: .venv/test.done
+	$(BIN)/mypy
+
+openapi: .venv/test.done ## Write docs/openapi.json anew from the code
+	$(BIN)/python -m clickmeter.web.openapi > docs/openapi.json
+
+bench: .venv/test.done ## Measure ingest and reports on this machine
+	$(BIN)/python -m bench
+
+lock: .venv/test.done ## Renew the lock files from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 pyproject.toml scripts/build.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/run.done: requirements.lock pyproject.toml scripts/venv.sh
+	@echo "Setting up .venv (once, under a minute) ..."
+	@scripts/venv.sh requirements.lock .
+	@touch $@
+
+.venv/test.done: requirements-dev.lock pyproject.toml client/pyproject.toml scripts/venv.sh
+	@echo "Setting up .venv with what the tests need (once) ..."
+	@scripts/venv.sh requirements-dev.lock . client
+	@touch $@ .venv/run.done

@@ -1,0 +1,167 @@
+"""The processes that answer reports, and the pool the server asks them through.
+
+A report may take seconds of numpy or disk; in a process of its own it never holds up the taking in of events. Each
+process answers one request at a time; the pool keeps the queue, so a long report delays only those behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clickmeter import rendering, report
+from clickmeter.errors import Issue, Refusal
+from clickmeter.query.query import Query
+from clickmeter.query.time import rfc3339
+from clickmeter.segments.execute import Executor
+from clickmeter.storage.open import open_events
+from clickmeter.worker import Worker, answer_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickmeter.model import Event
+    from clickmeter.storage.protocol import EventStore
+
+REPORT_SECONDS = 10
+GRACE_SECONDS = 2
+QUEUE_SECONDS = 10
+MAX_QUEUED = 200
+
+MODULE = "clickmeter.reporting"
+
+
+class ReportRequest(msgspec.Struct, tag="report", array_like=True):
+    query: Query
+    now: int
+    cursor_key: bytes
+
+
+class ExportRequest(msgspec.Struct, tag="export", array_like=True):
+    property_id: str
+    after: int
+    limit: int
+
+
+class Answered(msgspec.Struct, tag="answered", array_like=True):
+    """A body ready to be sent, and where the next page begins, if there is one."""
+
+    body: bytes
+    media_type: str
+    next_cursor: str | None = None
+
+
+class Refused(msgspec.Struct, tag="refused", array_like=True):
+    code: str
+    detail: str
+    issues: tuple[Issue, ...]
+    retry_after: int | None
+
+
+Request = ReportRequest | ExportRequest
+encode = msgspec.msgpack.Encoder().encode
+decode_request = msgspec.msgpack.Decoder(Request).decode
+decode_reply: Callable[[bytes], Answered | Refused] = msgspec.msgpack.Decoder(Answered | Refused).decode
+
+
+class ReportPool:
+    """The server's side: as many processes as the settings say, and a queue before them."""
+
+    def __init__(self, database_url: str, workers: int) -> None:
+        self._workers = [Worker(MODULE, [database_url]) for _ in range(workers)]
+        self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        self._queued = 0
+
+    async def start(self) -> None:
+        await asyncio.gather(*(worker.start() for worker in self._workers))
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+
+    @property
+    def alive(self) -> bool:
+        return any(worker.alive for worker in self._workers)
+
+    async def ask(self, request: Request) -> Answered:
+        """The answer; raises the refusal the process gives, ``overloaded`` or ``report_timeout``."""
+        if self._queued >= MAX_QUEUED:
+            raise overloaded()
+        self._queued += 1
+        try:
+            worker = await asyncio.wait_for(self._idle.get(), QUEUE_SECONDS)
+        except TimeoutError:
+            raise overloaded() from None
+        finally:
+            self._queued -= 1
+        try:
+            return await self._ask(worker, request)
+        finally:
+            self._idle.put_nowait(worker)
+
+    async def _ask(self, worker: Worker, request: Request) -> Answered:
+        try:
+            reply = decode_reply(await asyncio.wait_for(worker.call(encode(request)), REPORT_SECONDS + GRACE_SECONDS))
+        except TimeoutError:
+            worker.kill()
+            raise Refusal("report_timeout", "The report took too long; ask for a shorter range.") from None
+        if isinstance(reply, Refused):
+            raise Refusal(reply.code, reply.detail, issues=reply.issues, retry_after=reply.retry_after)
+        return reply
+
+
+def overloaded() -> Refusal:
+    return Refusal("overloaded", "Too many reports are waiting; ask again later.", retry_after=2)
+
+
+def answer(store: EventStore, request: Request) -> Answered:
+    """What the process does with one request."""
+    if isinstance(request, ExportRequest):
+        return export(store, request)
+    query = request.query
+    executor = Executor(store, deadline=time.monotonic() + REPORT_SECONDS)
+    body = report.run(executor, query, now=request.now, cursor_key=request.cursor_key)
+    rendered = rendering.render(body, query.format, query.metrics)
+    return Answered(rendered, rendering.MEDIA_TYPES[query.format], body["meta"]["next_cursor"])
+
+
+def export(store: EventStore, request: ExportRequest) -> Answered:
+    """Raw events as NDJSON; the cursor is the last one's place in the order of arrival."""
+    page = store.export(request.property_id, after=request.after, limit=request.limit)
+    body = b"".join(msgspec.json.encode(exported(event)) + b"\n" for _, event in page)
+    more = str(page[-1][0]) if len(page) == request.limit else None
+    return Answered(body, rendering.MEDIA_TYPES["ndjson"], more)
+
+
+def exported(event: Event) -> dict[str, Any]:
+    """A raw event as it is shown: every stored field by its name, instants as RFC 3339, data and extra as objects."""
+    fields = msgspec.structs.asdict(event)
+    fields["ts"], fields["received_at"] = rfc3339(event.ts), rfc3339(event.received_at)
+    fields["data"] = msgspec.Raw(event.data.encode()) if event.data else {}
+    fields["extra"] = msgspec.Raw(event.extra.encode()) if event.extra else {}
+    return fields
+
+
+def main() -> None:
+    """``python -m clickmeter.reporting SOCKET DATABASE_URL``; started by the server alone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    store = open_events(sys.argv[2])
+
+    def handle(payload: bytes) -> bytes:
+        try:
+            return encode(answer(store, decode_request(payload)))
+        except Refusal as refusal:
+            return encode(Refused(refusal.code, refusal.detail, refusal.issues, refusal.retry_after))
+
+    answer_requests(handle)
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

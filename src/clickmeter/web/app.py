@@ -1,0 +1,173 @@
+"""The whole API on one screen, and what stands behind it: the composition root of the server."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from clickmeter.errors import Refusal
+from clickmeter.ingest.geo import Geo
+from clickmeter.ingest.writer import Writer
+from clickmeter.reporting import ReportPool
+from clickmeter.storage.open import open_metadata
+from clickmeter.web import ingest, openapi
+from clickmeter.web.access import Access
+from clickmeter.web.admin import Admin
+from clickmeter.web.auth import Gate, Metadata
+from clickmeter.web.ingest import Ingest
+from clickmeter.web.limits import Limits
+from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.reports import Reports
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from clickmeter.config import Settings
+
+log = logging.getLogger("clickmeter.web")
+
+
+class Endpoint(NamedTuple):
+    """One row of the API: `handler` names an attribute of the server's parts, ``part.method``."""
+
+    method: str
+    path: str
+    handler: str
+    key: str
+    """Which keys may call it: write, read (an admin key reads too), admin, or none."""
+
+
+INGEST = Endpoint("POST", "/v1/events", "ingest", "write")
+
+ROUTES = (
+    Endpoint("GET", "/v1/properties/{property_id}/overview", "reports.overview", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/pages", "reports.pages", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/campaigns", "reports.campaigns", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/metrics", "reports.metrics", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/schema", "reports.schema", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/realtime", "reports.realtime", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/events", "reports.events", "admin"),
+    Endpoint("POST", "/v1/properties", "admin.create_property", "admin"),
+    Endpoint("GET", "/v1/properties", "admin.list_properties", "admin"),
+    Endpoint("GET", "/v1/properties/{property_id}", "admin.get_property", "admin"),
+    Endpoint("PATCH", "/v1/properties/{property_id}", "admin.update_property", "admin"),
+    Endpoint("DELETE", "/v1/properties/{property_id}", "admin.delete_property", "admin"),
+    Endpoint("POST", "/v1/properties/{property_id}/keys", "admin.create_key", "admin"),
+    Endpoint("GET", "/v1/properties/{property_id}/keys", "admin.list_keys", "admin"),
+    Endpoint("DELETE", "/v1/properties/{property_id}/keys/{key_id}", "admin.revoke_key", "admin"),
+    Endpoint("GET", "/healthz", "server.health", "none"),
+    Endpoint("GET", "/readyz", "server.ready", "none"),
+    Endpoint("GET", "/openapi.json", "server.openapi", "none"),
+)
+
+
+class Server:
+    """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.database_url
+        self._metadata = Metadata(lambda: open_metadata(url))
+        self._gate = Gate(self._metadata)
+        self._writer = Writer(url)
+        self._pool = ReportPool(url, settings.report_workers)
+        self._limits = Limits(enabled=settings.rate_limit)
+        self._proxies = settings.trusted_proxies
+        self._geo = Geo(settings.geoip_database) if settings.geoip_database else None
+
+    async def start(self) -> None:
+        """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
+        await self._metadata.start()
+        await self._gate.start()
+        await self._writer.start()
+        await self._pool.start()
+        access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
+        cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
+        parts = {
+            "reports": Reports(access=access, pool=self._pool, cursor_key=cursor_key),
+            "admin": Admin(access=access, metadata=self._metadata, gate=self._gate),
+            "server": self,
+        }
+        self._ingest = Ingest(
+            gate=self._gate, limits=self._limits, writer=self._writer, geo=self._geo, proxies=self._proxies
+        )
+        self._rest = Starlette(
+            routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
+            exception_handlers={Refusal: answer_refusal, HTTPException: answer_http, Exception: answer_fault},
+        )
+        self._rest.router.redirect_slashes = False
+
+    async def stop(self) -> None:
+        """Answer what has been taken in, then close everything."""
+        await self._writer.stop()
+        await self._pool.stop()
+        await self._gate.stop()
+        await self._metadata.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["raw_path"] == ingest.PATH:
+            await self._ingest(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def health(self, _: Request) -> Response:
+        """The process is alive."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        """Events can be stored and reports answered."""
+        await self._metadata.run(lambda store: store.revision())
+        if not self._writer.alive or not self._pool.alive:
+            raise Refusal("store_unavailable", "A process of the store is starting; ask again.", retry_after=1)
+        return JSONResponse({"status": "ok"})
+
+    async def openapi(self, _: Request) -> Response:
+        """This API, described."""
+        return Response(openapi.document((INGEST, *ROUTES)), media_type="application/json")
+
+
+def handler_of(row: Endpoint, parts: dict[str, Any]) -> Any:
+    part, _, method = row.handler.partition(".")
+    return getattr(parts[part], method)
+
+
+async def answer_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    request_id = new_request_id()
+    log.debug("Refused. code=%s path=%s request_id=%s", error.code, ascii(request.url.path), request_id)
+    headers = {name.decode(): value.decode() for name, value in problem_headers(error)}
+    body = problem_body(error, request_id)
+    return Response(body, error.status, {**headers, "X-Request-Id": request_id})
+
+
+async def answer_http(request: Request, error: Exception) -> Response:
+    """What the router refuses: an unknown path, or a method that has no place there."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = sorted({row.method for row in ROUTES if matches(row.path, request.url.path)})
+        refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
+    else:
+        refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")
+    return await answer_refusal(request, refusal)
+
+
+def matches(template: str, path: str) -> bool:
+    """Whether a path is one of a route's."""
+    parts = path.split("/")
+    wanted = template.split("/")
+    return len(parts) == len(wanted) and all(
+        want.startswith("{") or want == part for want, part in zip(wanted, parts, strict=True)
+    )
+
+
+async def answer_fault(request: Request, error: Exception) -> Response:
+    """A fault of the program: the log has all of it, the client only the number to ask about."""
+    request_id = new_request_id()
+    log.error("A fault. path=%s request_id=%s", ascii(request.url.path), request_id, exc_info=error)
+    body = problem_body(Refusal("internal_error", "The server made a mistake; its log says more."), request_id)
+    return Response(body, 500, {"Content-Type": "application/problem+json", "X-Request-Id": request_id})

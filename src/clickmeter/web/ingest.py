@@ -1,0 +1,282 @@
+"""``POST /v1/events``: a bare ASGI application, called before any framework, since it is what a server does all day."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from clickmeter.errors import Refusal, refuse_field, refuse_parameter
+from clickmeter.ingest.accept import Arrival, EventError, Outcome, accept
+from clickmeter.ingest.envelope import MAX_EVENTS, Received, decode
+from clickmeter.ingest.geo import NOWHERE
+from clickmeter.ingest.language import primary_language
+from clickmeter.ingest.user_agent import describe
+from clickmeter.model import Batch
+from clickmeter.origins import is_allowed
+from clickmeter.web import cors
+from clickmeter.web.address import client_address, limited_as
+from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
+from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from clickmeter.config import Network
+    from clickmeter.ingest.geo import Geo
+    from clickmeter.ingest.writer import Writer
+    from clickmeter.model import Property
+    from clickmeter.web.auth import Gate, Grant
+    from clickmeter.web.limits import Limits
+
+PATH = b"/v1/events"
+MAX_PROPERTY_ID = 64
+MAX_KEY = 256
+
+ANSWER_HEADERS: cors.Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+log = logging.getLogger("clickmeter.ingest")
+
+
+class IngestAnswer(msgspec.Struct, omit_defaults=True):
+    """What became of a batch. `accepted` counts duplicates too; the optional counts are there when not 0."""
+
+    accepted: int
+    rejected: int
+    errors: list[EventError]
+    duplicates: int = 0
+    bots: int = 0
+    filtered: int = 0
+    adjusted: int = 0
+    dry_run: bool = False
+
+
+class Head(NamedTuple):
+    """The request headers that matter, as text; "" when absent. `credentials` are those given, in any header."""
+
+    authorization: list[str]
+    write_key: list[str]
+    origin: str
+    content_type: str
+    content_encoding: str
+    user_agent: str
+    accept_language: str
+    purpose: str
+    forwarded_for: str | None
+
+
+class Ingest:
+    """The endpoint, with what it needs: who may write, how often, where places are looked up, and who stores."""
+
+    def __init__(
+        self, *, gate: Gate, limits: Limits, writer: Writer, geo: Geo | None, proxies: tuple[Network, ...]
+    ) -> None:
+        self._gate = gate
+        self._limits = limits
+        self._writer = writer
+        self._geo = geo
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_head(scope["headers"])
+        origin = headers.origin.encode("latin-1") or None
+        if scope["method"] == "OPTIONS":
+            await respond(send, 204, cors.preflight_headers(origin), b"")
+            return
+        try:
+            body = await self._answer(scope, receive, headers)
+        except Refusal as refusal:
+            await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
+        except ClientGoneError:
+            return
+        else:
+            await respond(send, 200, ANSWER_HEADERS + cors.answer_headers(origin), body)
+
+    async def _answer(self, scope: Scope, receive: Receive, head: Head) -> bytes:
+        """Every check in the contract's order, then the events."""
+        if scope["method"] != "POST":
+            raise Refusal("method_not_allowed", "Events are sent with POST.", allow=("POST", "OPTIONS"))
+        require_json_type(head.content_type)
+        require_known_encoding(head.content_encoding)
+        raw = await read_body(receive)
+        body = plain(raw, head.content_encoding)
+        client = client_address(scope["client"][0] if scope["client"] else "", head.forwarded_for, self._proxies)
+        query = read_query(scope["query_string"])
+        text = one_credential([*head.authorization, *head.write_key, *query.keys])
+        grant = await self._grant(text, client) if text else None
+        received = decode(body)
+        if received.key not in (None, ""):
+            text = one_credential([*([text] if text else []), body_key(received.key)])
+            grant = grant or await self._grant(text or "", client)
+        if grant is None:
+            raise Refusal(
+                "missing_credential", "Send a write key: as a Bearer token, X-Write-Key, ?key= or key in the body."
+            )
+        property_ = require_property(grant, received.property_id)
+        require_origin(property_, head.origin)
+        self._limits.ingest(grant.key.id, limited_as(client))
+        require_envelope(received)
+        outcome = self._accept(received, property_, head, client)
+        return await self._store(outcome, property_, size=len(body), dry_run=query.dry_run)
+
+    async def _grant(self, text: str, client: str) -> Grant:
+        grant = self._gate.remembered(text) or await self._gate.grant(text)
+        if grant is None:
+            self._limits.failed_credential(client)
+            raise Refusal("invalid_credential", "The key is not valid: mistyped, unknown, or revoked.")
+        return grant
+
+    def _accept(self, received: Received, property_: Property, head: Head, client: str) -> Outcome:
+        arrival = Arrival(
+            property=property_,
+            received_at=time.time_ns() // 1_000_000,
+            agent=describe(head.user_agent),
+            language=primary_language(head.accept_language),
+            place=self._geo.locate(client) if self._geo else NOWHERE,
+            prefetch="prefetch" in head.purpose.lower(),
+        )
+        return accept(received.events, arrival)
+
+    async def _store(self, outcome: Outcome, property_: Property, *, size: int, dry_run: bool) -> bytes:
+        duplicates: int | None = 0
+        if outcome.events and not dry_run:
+            duplicates = await self._writer.submit(Batch(property_.id, outcome.events), size=size)
+        if duplicates is None:
+            raise Refusal("invalid_credential", "The key is not valid: its property was deleted a moment ago.")
+        answer = IngestAnswer(
+            accepted=outcome.accepted,
+            rejected=outcome.rejected,
+            errors=outcome.errors,
+            duplicates=duplicates,
+            bots=outcome.bots,
+            filtered=outcome.filtered,
+            adjusted=outcome.adjusted,
+            dry_run=dry_run,
+        )
+        return encode(answer)
+
+
+encode = msgspec.json.Encoder().encode
+
+
+async def respond(send: Send, status: int, headers: cors.Headers, body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    fields = headers if status == 204 else [*headers, length]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, refusal: Refusal, origin: bytes | None) -> None:
+    request_id = new_request_id()
+    log.debug("Refused a batch. code=%s request_id=%s", refusal.code, request_id)
+    headers = [*problem_headers(refusal), (b"x-request-id", request_id.encode()), *cors.answer_headers(origin)]
+    await respond(send, refusal.status, headers, problem_body(refusal, request_id))
+
+
+def read_head(headers: list[tuple[bytes, bytes]]) -> Head:
+    found: dict[bytes, bytes] = {}
+    authorization: list[str] = []
+    write_key: list[str] = []
+    for name, value in headers:
+        if name == b"authorization":
+            authorization.append(bearer(value.decode("latin-1")))
+        elif name == b"x-write-key":
+            write_key.append(value.decode("latin-1").strip())
+        elif name in found and name in (b"origin", b"x-forwarded-for"):
+            found[name] += b", " + value
+        else:
+            found[name] = value
+    forwarded_for = found.get(b"x-forwarded-for")
+    return Head(
+        authorization,
+        write_key,
+        found.get(b"origin", b"").decode("latin-1"),
+        found.get(b"content-type", b"").decode("latin-1"),
+        found.get(b"content-encoding", b"").decode("latin-1"),
+        found.get(b"user-agent", b"").decode("utf-8", "replace"),
+        found.get(b"accept-language", b"").decode("utf-8", "replace"),
+        found.get(b"sec-purpose", b"").decode("latin-1"),
+        None if forwarded_for is None else forwarded_for.decode("latin-1"),
+    )
+
+
+def bearer(authorization: str) -> str:
+    """The token of an Authorization header; what is no Bearer token stays as it is and is no key."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else authorization
+
+
+class IngestQuery(NamedTuple):
+    keys: list[str]
+    dry_run: bool
+
+
+NO_QUERY = IngestQuery([], dry_run=False)
+
+
+def read_query(query_string: bytes) -> IngestQuery:
+    """``key`` and ``dry_run``; other parameters are ignored, as a cache buster would be."""
+    if not query_string:
+        return NO_QUERY
+    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    flags = [value for name, value in pairs if name == "dry_run"]
+    if any(flag not in ("true", "false") for flag in flags) or len(set(flags)) > 1:
+        raise refuse_parameter("dry_run", "invalid_parameter", "dry_run is true or false.", ("true", "false"))
+    return IngestQuery([value for name, value in pairs if name == "key"], dry_run="true" in flags)
+
+
+def one_credential(texts: list[str]) -> str | None:
+    """The one credential given, however often; "" counts as none only where nothing else is given."""
+    given = {text for text in texts if text}
+    if len(given) > 1:
+        raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
+    if not given and texts:
+        raise Refusal("invalid_credential", "The credential is empty.")
+    text = next(iter(given), None)
+    if text is not None and len(text) > MAX_KEY:
+        raise Refusal("invalid_credential", "The key is not valid: it is too long to be one.")
+    return text
+
+
+def body_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Refusal("invalid_credential", "The key in the body is not a string.")
+    return key
+
+
+def require_property(grant: Grant, property_id: Any) -> Property:
+    """The key's own property. A property id of another is 403 whether it exists or not; a malformed one comes later."""
+    if grant.key.type != "write" or grant.property is None:
+        raise Refusal("wrong_key_type", f"This is a {grant.key.type} key; events are sent with a write key.")
+    if is_property_id(property_id) and property_id != grant.property.id:
+        raise Refusal("key_property_mismatch", "The key is not for the property_id that was sent.")
+    return grant.property
+
+
+def is_property_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_PROPERTY_ID and " " not in value
+
+
+def require_origin(property_: Property, origin: str) -> None:
+    if origin and not is_allowed(origin, property_.allowed_origins):
+        raise Refusal("origin_not_allowed", f"The origin {origin[:200]!r} is not in the property's allowed_origins.")
+
+
+def require_envelope(received: Received) -> None:
+    """The body's own fields."""
+    version = received.schema_version
+    if not is_property_id(received.property_id):
+        raise refuse_field("/property_id", "invalid_field", "property_id must be the property's id.")
+    if version is not None and (not isinstance(version, int) or isinstance(version, bool) or version < 1):
+        raise refuse_field("/schema_version", "invalid_field", "schema_version must be a positive integer.")
+    if received.size is None:
+        raise refuse_field("/events", "invalid_field", "events must be a list of events.")
+    if received.size > MAX_EVENTS:
+        raise Refusal("too_many_events", f"{received.size} events are too many; send at most {MAX_EVENTS} at a time.")
