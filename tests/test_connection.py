@@ -76,6 +76,12 @@ class App:
         for number in range(1024):
             await send({"type": "http.response.body", "body": bytes(64 << 10), "more_body": number < 1023})
 
+    async def failing(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            json.loads("")
+        except ValueError:
+            await self.answer(send, {"failed": True})
+
     @staticmethod
     async def answer(send: Any, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
@@ -222,7 +228,7 @@ def test_a_request_may_arrive_byte_by_byte(running: Running) -> None:
         (b"GET /a HTTP/1.0\r\n\r\n", {"method": "GET", "headers": 0, "body": 0}),
         (b"GET /a HTTP/1.0\r\nHost: x\r\n\r\n", {"headers": 1}),
         (b"POST /a HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", {"body": 2}),
-        (b"\r\n" + GET, {"method": "GET"}),
+        (b"\r\n\r\n" + GET, {"method": "GET"}),
         (head(b"GET /a HTTP/1.1", b"Host: [::1]:8000", b"User-Agent: \x80\xff"), {"headers": 2}),
         (head(b"GET /a HTTP/1.1", b"hOsT:\tmy_app.example:80 "), {"headers": 1}),
         (head(b"GET //v1//events?a=%00&b=/../ HTTP/1.1", b"Host: x"), {"path": "//v1//events"}),
@@ -330,7 +336,6 @@ AMBIGUOUS = {
     "unknown method": head(b"BREW /a HTTP/1.1", b"Host: x"),
     "method of 10 kB": head(b"A" * 10_000 + b" /a HTTP/1.1", b"Host: x"),
     "not HTTP": b"EHLO example.com\r\n",
-    "nothing but blank lines": b"\r\n\r\n",
     "bare LF in the line": b"GET /a HTTP/1.1\nHost: x\n\n",
     "bare LF before a header": b"GET /a HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
     "bare LF at the end": b"GET /a HTTP/1.1\r\nHost: x\r\n\n",
@@ -395,6 +400,14 @@ def test_it_is_refused_as_well_behind_a_good_request(running: Running, name: str
         client.send(GET + AMBIGUOUS[name])
         assert client.answer().status == 200
         assert_refused(client, "bad_request")
+
+
+@pytest.mark.parametrize("upgrade", [b"", b"Connection: upgrade\r\nUpgrade: h2c\r\n"])
+def test_it_is_refused_as_well_where_an_error_is_being_handled(running: Running, upgrade: bytes) -> None:
+    with Client(running) as client:
+        client.send(b"GET /failing HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\n" + upgrade + b"\r\n")
+        assert client.answer().json == {"failed": True}
+        assert "Host" in assert_refused(client, "bad_request").json["detail"]
 
 
 def test_plain_uvicorn_serves_some_of_them() -> None:
@@ -498,6 +511,17 @@ def seconds_until_closed(client: Client) -> float:
 def test_a_connection_without_a_byte_is_closed_silently(impatient: Running, log: pytest.LogCaptureFixture) -> None:
     with Client(impatient) as client:
         assert 0.3 < seconds_until_closed(client) < 1
+    assert not log.records
+
+
+def test_empty_lines_are_no_request(impatient: Running, log: pytest.LogCaptureFixture) -> None:
+    with Client(impatient) as client:
+        started = time.monotonic()
+        for _ in range(4):
+            client.send(b"\r\n")
+            time.sleep(0.05)
+        assert client.is_closed()
+        assert time.monotonic() - started < 0.8
     assert not log.records
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from clickmeter_client import ApiError, Reports, UnexpectedAnswer
-from clickmeter_client.results import Comparison, Meta, Minute, ReportWarning, Row, Schema
+from clickmeter_client.results import Comparison, Dimension, Meta, Metric, Minute, Operator, ReportWarning, Row, Schema
 
 if TYPE_CHECKING:
     from scripted_peer import Peer
@@ -167,14 +167,26 @@ def test_the_schema_names_what_may_be_asked(peer: Peer) -> None:
     peer.then(
         {
             "property": {"id": "prop_1", "name": "Shop", "timezone": "UTC"},
-            "metrics": ["pageviews"],
-            "dimensions": ["path"],
-            "operators": ["is"],
+            "metrics": [{"name": "pageviews", "description": "Views.", "kind": "count"}],
+            "dimensions": [{"name": "path", "description": "The path."}],
+            "operators": [{"name": "is_set", "description": "Is not missing.", "takes_value": False}],
+            "intervals": ["total", "day"],
+            "periods": ["today"],
             "limits": {"limit": 1000},
         }
     )
     schema = reports_of(peer).schema()
-    assert schema == Schema("prop_1", "Shop", "UTC", ("pageviews",), ("path",), ("is",), {"limit": 1000})
+    assert schema == Schema(
+        property_id="prop_1",
+        name="Shop",
+        timezone="UTC",
+        metrics=(Metric("pageviews", "Views.", "count"),),
+        dimensions=(Dimension("path", "The path."),),
+        operators=(Operator("is_set", "Is not missing.", takes_value=False),),
+        intervals=("total", "day"),
+        periods=("today",),
+        limits={"limit": 1000},
+    )
 
 
 def test_every_page_follows_the_cursors_with_the_same_parameters(peer: Peer) -> None:
@@ -216,7 +228,16 @@ def test_a_refused_parameter_is_named(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [[], {}, None, {**TABLE, "rows": [{}]}, {**TABLE, "query": {}}, {**TABLE, "meta": 1}]
+    "answer",
+    [
+        [],
+        {},
+        None,
+        {**TABLE, "query": {**QUERY, "filters": [{}]}},
+        {**TABLE, "rows": [{}]},
+        {**TABLE, "query": {}},
+        {**TABLE, "meta": 1},
+    ],
 )
 def test_a_success_that_is_no_report_is_named(answer: object, peer: Peer) -> None:
     peer.then(answer)

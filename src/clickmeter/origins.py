@@ -15,10 +15,15 @@ ENTRY = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<wildcard>\*\.)?(?P<host>\[[0-9a-f:.]+\]|[^\s/:?#@\[\]*]+)(?P<port>:[1-9]\d{0,4})?",
     re.ASCII,
 )
+HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.ASCII)
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def normal_entry(text: str) -> str:
-    """An entry as it is stored: lower case, international names in their ASCII form. ValueError says what is wrong."""
+    """An entry as browsers write origins: lower case, names in ASCII, no port where it is the scheme's own.
+
+    ValueError says what is wrong.
+    """
     lowered = text.strip().lower()
     if lowered in (ANY, NULL):
         return lowered
@@ -28,15 +33,22 @@ def normal_entry(text: str) -> str:
     try:
         host = match["host"] if match["host"].isascii() else match["host"].encode("idna").decode()
     except UnicodeError:
-        raise ValueError("the host is not a domain name") from None
-    return f"{match['scheme']}://{match['wildcard'] or ''}{host}{match['port'] or ''}"
+        host = ""
+    if HOST.fullmatch(host) is None:
+        raise ValueError("the host is not a domain name or an address")
+    port = "" if match["port"] == DEFAULT_PORTS.get(match["scheme"]) else match["port"] or ""
+    return f"{match['scheme']}://{match['wildcard'] or ''}{host}{port}"
 
 
-@lru_cache(maxsize=4096)
 def is_allowed(origin: str, entries: tuple[str, ...]) -> bool:
     """Whether a browser's Origin header is on the list; an empty list allows every origin."""
     if not entries or ANY in entries:
         return True
+    return len(origin) <= MAX_ORIGIN and is_listed(origin, entries)
+
+
+@lru_cache(maxsize=4096)
+def is_listed(origin: str, entries: tuple[str, ...]) -> bool:
     lowered = origin.lower()
     return lowered in entries or any(covers(entry, lowered) for entry in entries)
 
@@ -48,6 +60,7 @@ def covers(entry: str, origin: str) -> bool:
     return bool(
         star
         and match
+        and HOST.fullmatch(match["host"])
         and not match["wildcard"]
         and match["scheme"] == scheme
         and f"{match['host']}{match['port'] or ''}".endswith(f".{suffix}")

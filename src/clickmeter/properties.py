@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_NAME = 200
 MAX_ORIGINS = 100
+MAX_ISSUES = 20
+MAX_SHOWN = 100
 ID = re.compile("[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -59,10 +61,12 @@ def public_key(key: Key) -> dict[str, Any]:
 
 
 def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    """Every field checked and in its stored form; all that is wrong is said at once."""
+    """Every field checked and in its stored form; all that is wrong is said at once, up to MAX_ISSUES."""
     checked: dict[str, Any] = {}
     issues: list[Issue] = []
     for name, value in fields.items():
+        if len(issues) == MAX_ISSUES:
+            break
         if name in NOT_AVAILABLE:
             if value != NOT_AVAILABLE[name] or isinstance(value, bool) != isinstance(NOT_AVAILABLE[name], bool):
                 issues.append(not_available(name))
@@ -89,6 +93,7 @@ def not_available(name: str) -> Issue:
 
 
 def unknown_field(name: str, known: list[str]) -> Issue:
+    name = name[:MAX_SHOWN]
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     pointer = "/" + name.replace("~", "~0").replace("/", "~1")

@@ -42,7 +42,7 @@ def test_a_property_is_made_read_changed_and_listed(service: Service) -> None:
         }
         assert admin.property("shop-1") == made.property
         changed = admin.update_property("shop-1", name="The shop", allowed_origins=[])
-        assert changed.wire == made.property.wire | {"name": "The shop", "allowed_origins": []}
+        assert changed.wire == {**made.property.wire, "name": "The shop", "allowed_origins": []}
         assert admin.property("shop-1") == changed
         assert changed in list(admin.properties())
         assert refusal(lambda: admin.create_property(id_="shop-1", name="Again")) == (409, "property_exists")

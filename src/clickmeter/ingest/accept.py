@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from clickmeter.ingest.data import Rejected, data_text
-from clickmeter.ingest.geo import Place
 from clickmeter.ingest.referrer import host_of, path_of, referrer_host, source_of, utm_of
 from clickmeter.ingest.timestamp import event_time
 from clickmeter.ingest.user_agent import Agent, describe
@@ -20,6 +19,8 @@ from clickmeter.model import Event, Property
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clickmeter.ingest.geo import Place
+
 MAX_ERRORS = 100
 MAX_TYPE, MAX_EVENT_ID, MAX_ID = 64, 128, 256
 MAX_URL, MAX_TEXT, MAX_LANGUAGE = 2_048, 512, 64
@@ -28,6 +29,7 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 PHONE_NUMBER = re.compile(r"\+?[\d\s().-]*", re.ASCII)
 PHONE_DIGITS = range(7, 16)
 PATH_END = re.compile("[?#]")
+BARE_PATH = re.compile("/(?!/)")
 
 NO_CONTEXT, NO_PAGE, NO_CAMPAIGN, NO_UTM, NO_IDENTITY = Context(), Page(), Campaign(), Utm(), Identity()
 
@@ -71,7 +73,7 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
     outcome = Outcome([])
     for index, wire in enumerate(events):
         if isinstance(wire, Rejected):
-            reject(outcome, index, None, wire)
+            reject(outcome, index, wire.event_id, wire)
             continue
         try:
             event, adjusted = accept_event(wire, arrival)
@@ -163,12 +165,13 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
 
 
 def page_text(page: Page) -> PageText:
-    """The page as it is kept. A url that is no web address keeps its path as text, and no host."""
+    """The page as it is kept. A url that is no web address keeps its path as text, has no host, and is counted."""
     url, cut_url = text(page.url, MAX_URL)
     referrer, cut_referrer = text(page.referrer, MAX_URL)
     title, cut_title = text(page.title, MAX_TEXT)
     path, cut_path = text(PATH_END.split(page.path, 1)[0] or "/" if page.path else None, MAX_URL)
     hostname = host_of(url) if url else None
+    no_address = url is not None and hostname is None and not BARE_PATH.match(url)
     return PageText(
         url,
         path or (path_of(url) if url else None),
@@ -176,7 +179,7 @@ def page_text(page: Page) -> PageText:
         referrer,
         hostname,
         referrer_host(referrer, hostname) if referrer else None,
-        cut_url or cut_referrer or cut_title or cut_path,
+        no_address or cut_url or cut_referrer or cut_title or cut_path,
     )
 
 

@@ -173,16 +173,20 @@ def instant(text: str) -> int | None:
 
 
 def field(raw: bytes) -> str | None:
-    """A quoted field's text, without the server's escapes; None for "-" and for nothing."""
+    """A quoted field's text, None for "-" and for nothing; the server's escapes undone unless that is not UTF-8."""
     if raw in (b"-", b""):
         return None
     if b"\\" in raw:
-        raw = ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else unescaped(found[2]), raw)
+        try:
+            return ESCAPED.sub(unescaped, raw).decode()
+        except UnicodeDecodeError:
+            pass
     return raw.decode(errors="replace")
 
 
-def unescaped(letter: bytes) -> bytes:
-    return CONTROL_ESCAPES.get(letter, letter)
+def unescaped(found: re.Match[bytes]) -> bytes:
+    digits, letter = found.groups()
+    return bytes.fromhex(digits.decode()) if digits else CONTROL_ESCAPES.get(letter, letter)
 
 
 def extension(target: str) -> str:

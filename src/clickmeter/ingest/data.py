@@ -15,13 +15,17 @@ MAX_EXTRA_BYTES = 8 * 1024
 
 
 class Rejected(Exception):  # noqa: N818 - the answer to one event, not a fault of the program
-    """This event is refused for good; the others of its batch are not touched. `pointer` is relative to the event."""
+    """This event is refused for good; the others of its batch are not touched. `pointer` is relative to the event.
+
+    `event_id` is what the event gave for one, whatever it is; None when it was not read.
+    """
 
     def __init__(self, code: str, detail: str, pointer: str = "") -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.pointer = pointer
+        self.event_id: object = None
 
 
 def data_text(data: dict[str, Any]) -> str | None:
@@ -60,21 +64,20 @@ def checked(value: Any, depth: int) -> Any:
 def extra_text(unknown: dict[str, Any]) -> str | None:
     """Unknown fields as compact JSON; None when they are too large to keep or no number JSON can write."""
     try:
-        encoded = msgspec.json.encode(replaced(unknown))
+        encoded = msgspec.json.encode(unknown)
     except (OverflowError, ValueError, RecursionError):
         return None
+    if b"\\u0000" in encoded:
+        encoded = without_nul_escapes(encoded)
     return encoded.decode() if len(encoded) <= MAX_EXTRA_BYTES else None
 
 
-def replaced(value: Any) -> Any:
-    """The value with every U+0000 replaced."""
-    if isinstance(value, str):
-        return without_nul(value)
-    if isinstance(value, dict):
-        return {without_nul(key): replaced(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [replaced(item) for item in value]
-    return value
+def without_nul_escapes(encoded: bytes) -> bytes:
+    """JSON with every U+0000 replaced; on its text, since what is unknown may be nested however deeply.
+
+    Escaped backslashes step aside meanwhile: what follows one is no escape.
+    """
+    return encoded.replace(rb"\\", b"\0").replace(rb"\u0000", "\ufffd".encode()).replace(b"\0", rb"\\")
 
 
 def without_nul(text: str) -> str:

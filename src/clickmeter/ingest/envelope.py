@@ -19,13 +19,13 @@ from clickmeter.ingest.wire import WireEvent
 BOM = b"\xef\xbb\xbf"
 MAX_EVENTS = 1_000
 
-ESCAPE = re.compile(
-    rb"(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|\\."
+LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 MENDED = rb"\uFffD"
 """U+FFFD, spelt as hardly anybody else would, so that the events that had a lone surrogate can be told."""
+MENDED_TEMPLATE = rb"\\uFffD"
 
 
 class Envelope(msgspec.Struct):
@@ -91,8 +91,14 @@ def require_utf8(body: bytes) -> None:
 
 
 def mended(body: bytes) -> bytes:
-    """The body with every unpaired surrogate escape replaced; pairs and other escapes stay."""
-    return ESCAPE.sub(lambda match: MENDED if match["lone"] else match[0], body)
+    """The body with every unpaired surrogate escape replaced, lengths unchanged; pairs and other escapes stay.
+
+    Escaped backslashes step aside meanwhile, as NULs, which no JSON holds: what follows one is no escape.
+    """
+    if b"\0" in body:
+        return body
+    hidden = body.replace(rb"\\", b"\0\0")
+    return LONE_SURROGATE.sub(MENDED_TEMPLATE, hidden).replace(b"\0\0", rb"\\")
 
 
 def decode_piecewise(body: bytes) -> Received:
@@ -126,7 +132,7 @@ def read_event(raw: msgspec.Raw) -> WireEvent | Rejected:
             return read_loosely(raw, adjusted=True)
         try:
             return decode_event(raw)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, RecursionError):
             return read_loosely(raw)
     except RecursionError:
         return Rejected("data_too_deep", "The event is nested too deeply.")

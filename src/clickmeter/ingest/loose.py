@@ -36,10 +36,18 @@ class Reader:
         self.adjusted = adjusted
 
     def event(self, fields: Fields) -> LooseEvent:
+        event_id = value_of(fields.pop("event_id", None))
+        try:
+            return self.rest(fields, event_id)
+        except Rejected as rejected:
+            rejected.event_id = event_id
+            raise
+
+    def rest(self, fields: Fields, event_id: Any) -> LooseEvent:
         unknown: dict[str, Any] = {}
         event = LooseEvent(
             type=value_of(fields.pop("type", None)),
-            event_id=value_of(fields.pop("event_id", None)),
+            event_id=event_id,
             ts=value_of(fields.pop("ts", None)),
             context=self.context(self.section(fields.pop("context", None)), unknown),
             identity=self.identity(fields.pop("identity", None), unknown),
@@ -155,9 +163,12 @@ def is_absent(raw: msgspec.Raw | None) -> bool:
 def data_of(raw: msgspec.Raw | None) -> dict[str, Any] | None:
     if is_absent(raw):
         return None
-    value = value_of(raw)
-    if value is UNREADABLE:
-        raise Rejected("number_out_of_range", "data holds a number that no report could compare.", "/data")
+    try:
+        value = msgspec.json.decode(raw or b"")
+    except RecursionError:
+        raise Rejected("data_too_deep", "data is nested far too deeply.", "/data") from None
+    except msgspec.ValidationError:
+        raise Rejected("number_out_of_range", "data holds a number that no report could compare.", "/data") from None
     if not isinstance(value, dict):
         raise Rejected("invalid_data", "data must be an object or null.", "/data")
     return value

@@ -18,18 +18,52 @@ from clickmeter.storage.open import open_events
 from clickmeter.worker import answer_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clickmeter.storage.protocol import EventStore
 
 log = logging.getLogger("clickmeter.storing")
 
-decode = msgspec.msgpack.Decoder(list[Batch] | int).decode
+Result = int | str | None
+"""Of one batch: how many duplicates, None when its property is gone, or in one sentence why it is not stored."""
+
+
+class Append(msgspec.Struct, tag="append", array_like=True):
+    """Store these batches together; answered with a Result for each."""
+
+    batches: list[Batch]
+
+
+class Purge(msgspec.Struct, tag="purge", array_like=True):
+    """Remove up to `limit` events of deleted properties; answered with one Result, how many were removed."""
+
+    limit: int
+
+
+class Check(msgspec.Struct, tag="check", array_like=True):
+    """See whether events can be stored; answered with one Result, 0 when they can."""
+
+
+Request = Append | Purge | Check
+decode_request = msgspec.msgpack.Decoder(Request).decode
 encode = msgspec.msgpack.Encoder().encode
+decode_results: Callable[[bytes], list[Result]] = msgspec.msgpack.Decoder(list[Result]).decode
 
 
-def store(events: EventStore, batches: Sequence[Batch]) -> list[int | str | None]:
-    """Per batch: how many duplicates, None when its property is gone, or in one sentence why it is not stored."""
+def answer(events: EventStore, request: Request) -> list[Result]:
+    """What the process does with one request; a store that is away is a sentence, not an error."""
+    if isinstance(request, Append):
+        return store(events, request.batches)
+    try:
+        if isinstance(request, Purge):
+            return [events.purge(limit=request.limit)]
+        events.check()
+    except Refusal as refusal:
+        return [refusal.detail]
+    return [0]
+
+
+def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
     try:
         return list(events.append(batches))
     except Refusal as refusal:
@@ -42,26 +76,11 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[int | str | None
         return store(events, batches[:middle]) + store(events, batches[middle:])
 
 
-def purge(events: EventStore, limit: int) -> int:
-    try:
-        return events.purge(limit=limit)
-    except Refusal as refusal:
-        log.warning("Events of deleted properties stay for now: %s", refusal.detail)
-        return 0
-
-
 def main() -> None:
     """``python -m clickmeter.ingest.storing SOCKET DATABASE_URL``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    events = open_events(sys.argv[2])
-
-    def handle(payload: bytes) -> bytes:
-        request = decode(payload)
-        if isinstance(request, int):
-            return str(purge(events, request)).encode()
-        return encode(store(events, request))
-
-    answer_requests(handle)
+    events = open_events(sys.argv[2], server_writes=True)
+    answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
     events.close()
 
 

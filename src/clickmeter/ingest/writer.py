@@ -10,9 +10,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from clickmeter.errors import Refusal
+from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, decode_results, encode
 from clickmeter.worker import Worker
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ PURGE_ROWS = 1_000
 
 STORE_MODULE = "clickmeter.ingest.storing"
 
-encode = msgspec.msgpack.Encoder().encode
-decode_results = msgspec.msgpack.Decoder(list[int | str | None]).decode
-
 
 class Waiting(NamedTuple):
     batch: Batch
@@ -53,6 +49,7 @@ class Writer:
         self._events = 0
         self._bytes = 0
         self._scheduled = False
+        self._failing = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -67,9 +64,13 @@ class Writer:
         await asyncio.gather(*everything, return_exceptions=True)
         await self._worker.stop()
 
-    @property
-    def alive(self) -> bool:
-        return self._worker.alive
+    async def check(self) -> None:
+        """Return when events can be stored, else raise ``store_unavailable``; asks the store only after a failure."""
+        if self._failing or not self._worker.alive:
+            [result] = await self._ask(Check())
+            if isinstance(result, str):
+                raise Refusal("store_unavailable", result, retry_after=1)
+            self._failing = False
 
     def submit(self, batch: Batch, *, size: int) -> asyncio.Future[int | None]:
         """Store a batch; `size` is about its bytes. The future holds how many of its events were duplicates.
@@ -95,7 +96,7 @@ class Writer:
         while self._waiting and len(self._under_way) < GROUPS_UNDER_WAY:
             group = self._next_group()
             self._under_way.append(group)
-            call = self._worker.call(encode([waiting.batch for waiting in group]))
+            call = self._worker.call(encode(Append([waiting.batch for waiting in group])))
             call.add_done_callback(self._answered)
 
     def _next_group(self) -> list[Waiting]:
@@ -111,7 +112,8 @@ class Writer:
     def _answered(self, call: asyncio.Future[bytes]) -> None:
         group = self._under_way.popleft()
         error = call.exception()
-        results = [str(error)] * len(group) if error else decode_results(call.result())
+        results: list[Result] = [str(error)] * len(group) if error else decode_results(call.result())
+        self._failing = all(isinstance(result, str) for result in results)
         for waiting, result in zip(group, results, strict=True):
             self._events -= len(waiting.batch.events)
             self._bytes -= waiting.bytes
@@ -143,7 +145,10 @@ class Writer:
         while True:
             await asyncio.sleep(PURGE_EVERY_SECONDS)
             try:
-                while int(await self._worker.call(encode(PURGE_ROWS))) == PURGE_ROWS:  # noqa: ASYNC110 - a pause, no wait
+                while await self._ask(Purge(PURGE_ROWS)) == [PURGE_ROWS]:  # noqa: ASYNC110 - a pause, not a wait
                     await asyncio.sleep(PURGE_PAUSE_SECONDS)
             except Refusal:
                 continue  # the store is away; there will be another time
+
+    async def _ask(self, request: Request) -> list[Result]:
+        return decode_results(await self._worker.call(encode(request)))

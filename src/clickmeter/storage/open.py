@@ -20,7 +20,7 @@ class Engine(Protocol):
 
     def open_metadata(self, url: str) -> MetadataStore: ...
 
-    def open_events(self, url: str) -> EventStore: ...
+    def open_events(self, url: str, *, server_writes: bool) -> EventStore: ...
 
     def lock_server(self, url: str) -> Lock: ...
 
@@ -41,9 +41,12 @@ def open_metadata(url: str) -> MetadataStore:
     return engine_of(url).open_metadata(url)
 
 
-def open_events(url: str) -> EventStore:
-    """Events at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible."""
-    return engine_of(url).open_events(url)
+def open_events(url: str, *, server_writes: bool = False) -> EventStore:
+    """Events at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible.
+
+    `server_writes` is for the one process of a server that stores events.
+    """
+    return engine_of(url).open_events(url, server_writes=server_writes)
 
 
 def lock_server(url: str) -> Lock:

@@ -12,7 +12,7 @@ from clickmeter import keys
 from clickmeter.errors import Refusal, refuse_field, refuse_parameter
 from clickmeter.properties import changed_fields, new_property, public_key, public_property, unknown_field
 from clickmeter.web.access import unknown_property
-from clickmeter.web.body import plain, read_body, require_json_type, require_known_encoding
+from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
 from clickmeter.web.reports import parameters, refuse_unknown, whole_number
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ async def json_object(request: Request) -> dict[str, Any]:
     require_json_type(request.headers.get("content-type", ""))
     encoding = request.headers.get("content-encoding", "")
     require_known_encoding(encoding)
-    body = plain(await read_body(request.receive), encoding)
+    try:
+        body = plain(await read_body(request.receive), encoding)
+    except ClientGoneError:
+        raise Refusal("bad_request", "The connection was closed before the body was complete.") from None
     if not body.strip():
         raise Refusal("empty_body", "The body is empty; send a JSON object.")
     try:

@@ -19,6 +19,7 @@ from clickmeter.web import ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
+from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
@@ -98,7 +99,12 @@ class Server:
         )
         self._rest = Starlette(
             routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
-            exception_handlers={Refusal: answer_refusal, HTTPException: answer_http, Exception: answer_fault},
+            exception_handlers={
+                Refusal: answer_refusal,
+                HTTPException: answer_http,
+                ClientGoneError: answer_nobody,
+                Exception: answer_fault,
+            },
         )
         self._rest.router.redirect_slashes = False
 
@@ -122,8 +128,9 @@ class Server:
     async def ready(self, _: Request) -> Response:
         """Events can be stored and reports answered."""
         await self._metadata.run(lambda store: store.revision())
-        if not self._writer.alive or not self._pool.alive:
-            raise Refusal("store_unavailable", "A process of the store is starting; ask again.", retry_after=1)
+        await self._writer.check()
+        if not self._pool.alive:
+            raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
         return JSONResponse({"status": "ok"})
 
     async def openapi(self, _: Request) -> Response:
@@ -163,6 +170,11 @@ def matches(template: str, path: str) -> bool:
     return len(parts) == len(wanted) and all(
         want.startswith("{") or want == part for want, part in zip(wanted, parts, strict=True)
     )
+
+
+async def answer_nobody(_: Request, __: Exception) -> Response:
+    """The client has gone; what is returned here goes nowhere."""
+    return Response(status_code=408)
 
 
 async def answer_fault(request: Request, error: Exception) -> Response:

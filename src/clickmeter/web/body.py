@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from clickmeter.errors import Refusal
@@ -37,6 +38,7 @@ async def read_body(receive: Receive) -> bytes:
     return body
 
 
+@lru_cache(maxsize=256)
 def require_json_type(content_type: str) -> None:
     """Refuse what says of itself that it is not JSON text in UTF-8; no type at all and text/plain are JSON."""
     media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))

@@ -9,19 +9,17 @@ bytes, not as objects. It is for plain TCP and Unix sockets; TLS ends at a proxy
 from __future__ import annotations
 
 import asyncio
-import enum
-import logging
 import math
 import urllib.parse
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from clickmeter.errors import Refusal
 from clickmeter.web import framing
-from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.cycle import Cycle
+from clickmeter.web.deadlines import ANSWER, BODY, HEAD, IDLE, TimedProtocol
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,38 +30,15 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 15  # for uvicorn.Config(timeout_keep_alive=...)
 
-_DRAINED_BYTES = 64 * 1024  # a reader slower than this per `write_seconds` counts as one that does not read
-_LOGGED_BYTES = 120
-
-logger = logging.getLogger("clickmeter.http")
-
-
-class Stage(enum.Enum):
-    """What a connection is waiting for."""
-
-    IDLE = enum.auto()  # the first byte of a request
-    HEAD = enum.auto()  # the end of its head
-    BODY = enum.auto()  # the end of its body
-    ANSWER = enum.auto()  # the application; what the client sends meanwhile is kept unread
-    CLOSING = enum.auto()  # the client, to take the last bytes; what it sends is dropped
-
-
-IDLE, HEAD, BODY, ANSWER, CLOSING = Stage  # looking a member up in its class is slow, and every request does it often
-
 
 class _UpgradeAskedError(Exception):
     """The parser is about to take what follows the head for another protocol."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol with limits; subclass it to change them. Seconds and bytes."""
+class GuardedProtocol(TimedProtocol):
+    """uvicorn's HTTP/1.1 protocol with limits, in seconds and bytes; subclass it to change them."""
 
-    head_seconds: ClassVar[float] = 10.0  # from the first byte, or from connecting, to the end of the head
-    body_seconds: ClassVar[float] = 30.0  # from the end of the head to the end of the body
-    write_seconds: ClassVar[float] = 30.0  # for a client to take what is buffered for it
-    linger_seconds: ClassVar[float] = 2.0  # for a refused client to read why; closing at once would reset it
     body_bytes: ClassVar[int] = 1024 * 1024
-    max_connections: ClassVar[int] = 2_000
 
     def __init__(
         self,
@@ -73,48 +48,12 @@ class GuardedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.headers = []
-        self.url = b""
-        self._stage = IDLE
-        self._head = b""
         self._waiting = b""
-        self._surplus = False
         self._body_left: int | None = 0  # None: chunked
         self._chunked_bytes = self._chunked_body_bytes = self._chunks = 0
-        self._deadline = self._write_deadline = math.inf
-        self._unread_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """More headers for the answer to a refused request, such as those of CORS; none unless a subclass says so.
-
-        `target` and `headers` are empty when the request was refused before its head was read.
-        """
-        del target, headers
-        return []
+        self._failure: Exception | None = None
 
     # What the event loop calls
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it
-        super().connection_made(transport)
-        self._surplus = len(self.connections) > self.max_connections
-        self._deadline = self.loop.time() + self.head_seconds
-        self._arm()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._waiting = b""
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._expect_reading()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._write_deadline = math.inf
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -141,10 +80,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._surplus:
             raise Refusal("overloaded", "Too many connections are open; try again in a second.", retry_after=1)
         seen = len(self._head)
-        if seen:
-            data = self._head + data
-        elif data.startswith(b"\r\n"):
-            data = data[2:]  # old clients end a body with an empty line that is not part of it
+        # old clients end a body with empty lines that are not part of it
+        data = self._head + data if seen else data.lstrip(b"\r\n")
         end = data.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0) + 4
         if end < 4:
             self._wait_for_head(data, seen)
@@ -181,8 +118,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 raise
             self._close_after_answer()
         else:
-            framing.check_chunk_framing(self._chunked_bytes - self._chunked_body_bytes, self._chunks)
+            self._check_chunks()
         return b""
+
+    def _check_chunks(self) -> None:
+        framing.check_chunk_framing(self._chunked_bytes - self._chunked_body_bytes, self._chunks)
 
     def _close_after_answer(self) -> None:
         self.cycle.keep_alive = False
@@ -193,18 +133,27 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, _UpgradeAskedError):
-                raise (error.__context__ or error) from None
-            self.parser = httptools.HttpRequestParser(self)
-            self._parse(framing.without_upgrade(data))
+            failure = self._failure or error
         except httptools.HttpParserError as error:
             raise Refusal("bad_request", f"The request is not valid HTTP/1.1: {error}.") from error
+        else:
+            return
+        self._failure = None
+        if not isinstance(failure, _UpgradeAskedError):
+            raise failure
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(framing.without_upgrade(data))
 
     # What the parser calls
 
+    def _stop(self, failure: Exception) -> NoReturn:
+        """Leave the parser. It raises an error of its own, whose context is lost where another is being handled."""
+        self._failure = failure
+        raise failure
+
     def on_message_begin(self) -> None:
         if self._stage is not HEAD:
-            raise Refusal("bad_request", "A request follows a chunked one before its answer.")
+            self._stop(Refusal("bad_request", "A request follows a chunked one before its answer."))
         self.url = b""
         self.headers = []
 
@@ -212,13 +161,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        parser = self.parser
-        if parser.should_upgrade():
-            raise _UpgradeAskedError
-        version = parser.get_http_version()
-        length, expects_100 = framing.check_fields(self.headers, version=version)
+        if self.parser.should_upgrade():
+            self._stop(_UpgradeAskedError())
+        version = self.parser.get_http_version()
+        try:
+            length, expects_100 = framing.check_fields(self.headers, version=version)
+        except Refusal as refusal:
+            self._stop(refusal)
         if length is not None and length > self.body_bytes:
-            raise self._body_too_large()
+            self._stop(self._body_too_large())
         self._body_left = length
         self._stage = BODY
         self._start(version, expects_100=expects_100)
@@ -230,7 +181,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _start(self, version: str, *, expects_100: bool) -> None:
         """Hand the request to the application; its predecessor has been answered."""
         self.scope = scope = self._make_scope(version)
-        self.cycle = RequestResponseCycle(
+        self.cycle = Cycle(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -271,7 +222,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._body_left is None:
             self._chunked_body_bytes += len(body)
             if self._chunked_body_bytes > self.body_bytes:
-                raise self._body_too_large()
+                self._stop(self._body_too_large())
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body
@@ -281,7 +232,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._body_left is None:
-            framing.check_chunk_framing(self._chunked_bytes - self._chunked_body_bytes, self._chunks)
+            try:
+                self._check_chunks()
+            except Refusal as refusal:
+                self._stop(refusal)
         self._stage = ANSWER
         self._deadline = math.inf
         cycle = self.cycle
@@ -315,86 +269,3 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._waiting:
             data, self._waiting = self._waiting, b""
             self.data_received(data)
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """Answer with a problem document and close; only close when an answer has begun or would not be understood."""
-        request_id = new_request_id()
-        self._log("refused", f"{refusal.status} {refusal.code} {request_id}: {refusal.detail}")
-        begun, headers = False, self.headers
-        if self._stage is BODY:
-            begun, headers = self._abandon_cycle(), list(self.scope["headers"])
-        self._stage = CLOSING
-        self._deadline = self.loop.time() + self.linger_seconds
-        self._arm()
-        self.flow.resume_reading()
-        if begun or framing.is_other_protocol(self._head):
-            self.transport.close()
-        else:
-            self._write_problem(refusal, request_id, self.refusal_headers(self.url, headers))
-            self.transport.write_eof()
-
-    def _abandon_cycle(self) -> bool:
-        """Tell the application that its client is gone; return whether its answer had begun."""
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-        return self.cycle.response_started
-
-    def _write_problem(self, refusal: Refusal, request_id: str, more: list[tuple[bytes, bytes]]) -> None:
-        body = problem_body(refusal, request_id)
-        own = [(b"content-length", str(len(body)).encode("ascii")), (b"connection", b"close")]
-        headers = [*self.server_state.default_headers, *problem_headers(refusal), *more, *own]
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        shown = b"" if self._head.startswith(b"HEAD ") else body
-        self.transport.write(STATUS_LINE[refusal.status] + lines + b"\r\n" + shown)
-
-    # Time
-
-    def _arm(self) -> None:
-        """Look at the deadlines when the nearest is due, and before any that a later request could set."""
-        if self._timer is not None:
-            self._timer.cancel()
-        due = min(self._deadline, self._write_deadline) - self.loop.time()
-        shortest = min(self.head_seconds, self.body_seconds, self.write_seconds, self.timeout_keep_alive)
-        self._timer = self.loop.call_later(max(0.0, min(due, shortest)), self._watch)
-
-    def _watch(self) -> None:
-        now = self.loop.time()
-        if self.transport.is_closing() and self._stage is not CLOSING:
-            self._stage = CLOSING
-            self._deadline = now + self.write_seconds
-        if now >= self._write_deadline:
-            self._check_reading()
-        elif now >= self._deadline:
-            self._expire()
-        self._arm()
-
-    def _expire(self) -> None:
-        match self._stage:
-            case Stage.IDLE:
-                self.transport.close()
-            case Stage.HEAD:
-                self._refuse(Refusal("request_timeout", f"The head did not arrive within {self.head_seconds:g} s."))
-            case Stage.BODY if self.flow.read_paused:  # the application is the slow one
-                self._deadline = self.loop.time() + self.body_seconds
-            case Stage.BODY:
-                self._refuse(Refusal("request_timeout", f"The body did not arrive within {self.body_seconds:g} s."))
-            case _:
-                self.transport.abort()
-
-    def _expect_reading(self) -> None:
-        self._unread_bytes = self.transport.get_write_buffer_size()
-        self._write_deadline = self.loop.time() + self.write_seconds
-
-    def _check_reading(self) -> None:
-        if self._unread_bytes - self.transport.get_write_buffer_size() >= _DRAINED_BYTES:
-            self._expect_reading()
-        else:
-            self._log("cut", f"its answer was not read for {self.write_seconds:g} s")
-            self.transport.abort()
-
-    def _log(self, event: str, reason: str) -> None:
-        """One line, whatever the client sent: control characters escaped, the query (it may hold a key) left out."""
-        line = self._head[:_LOGGED_BYTES].split(b"\r\n", 1)[0].split(b"?", 1)[0]
-        shown = line.decode("latin-1").encode("unicode_escape").decode("ascii")
-        client = ":".join(map(str, self.client)) if self.client else "-"
-        logger.info("%s %s %s (%s)", event, client, reason, shown)

@@ -96,6 +96,9 @@ class Ingest:
             await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
         except ClientGoneError:
             return
+        except Exception:
+            log.exception("A fault while taking events in.")
+            await refuse(send, Refusal("internal_error", "The server made a mistake; its log says more."), origin)
         else:
             await respond(send, 200, ANSWER_HEADERS + cors.answer_headers(origin), body)
 
@@ -122,14 +125,15 @@ class Ingest:
         property_ = require_property(grant, received.property_id)
         require_origin(property_, head.origin)
         self._limits.ingest(grant.key.id, limited_as(client))
+        dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
         outcome = self._accept(received, property_, head, client)
-        return await self._store(outcome, property_, size=len(body), dry_run=query.dry_run)
+        return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
 
     async def _grant(self, text: str, client: str) -> Grant:
         grant = self._gate.remembered(text) or await self._gate.grant(text)
         if grant is None:
-            self._limits.failed_credential(client)
+            self._limits.failed_credential(limited_as(client))
             raise Refusal("invalid_credential", "The key is not valid: mistyped, unknown, or revoked.")
         return grant
 
@@ -214,11 +218,13 @@ def bearer(authorization: str) -> str:
 
 
 class IngestQuery(NamedTuple):
+    """The values given for each parameter that counts."""
+
     keys: list[str]
-    dry_run: bool
+    dry_run: list[str]
 
 
-NO_QUERY = IngestQuery([], dry_run=False)
+NO_QUERY = IngestQuery([], [])
 
 
 def read_query(query_string: bytes) -> IngestQuery:
@@ -226,10 +232,14 @@ def read_query(query_string: bytes) -> IngestQuery:
     if not query_string:
         return NO_QUERY
     pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-    flags = [value for name, value in pairs if name == "dry_run"]
+    keys = [value for name, value in pairs if name == "key"]
+    return IngestQuery(keys, [value for name, value in pairs if name == "dry_run"])
+
+
+def is_dry_run(flags: list[str]) -> bool:
     if any(flag not in ("true", "false") for flag in flags) or len(set(flags)) > 1:
         raise refuse_parameter("dry_run", "invalid_parameter", "dry_run is true or false.", ("true", "false"))
-    return IngestQuery([value for name, value in pairs if name == "key"], dry_run="true" in flags)
+    return "true" in flags
 
 
 def one_credential(texts: list[str]) -> str | None:

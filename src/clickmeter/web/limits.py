@@ -34,9 +34,8 @@ class Limiter:
         self._tolerance = policy.burst / policy.rate
         self._paid_at: dict[str, float] = {}
 
-    def count(self, name: str) -> None:
-        """Count a request; raises RateLimited (429) when it is one too many, which is then not counted."""
-        now = time.monotonic()
+    def count(self, name: str, *, now: float) -> None:
+        """Count a request at `now`, in seconds; raises RateLimited (429) for one too many, which is not counted."""
         paid_at = max(self._paid_at.get(name, now), now) + self._interval
         if paid_at - now > self._tolerance:
             raise self._refusal(paid_at - now - self._tolerance)
@@ -72,17 +71,18 @@ class Limits:
         self._failed = Limiter(FAILED_CREDENTIALS)
 
     def ingest(self, key_id: str, client: str) -> None:
-        """Count a request that writes."""
+        """Count a request that writes. The client comes first: one that floods must not use up everybody's key."""
         if self._enabled:
-            self._write_keys.count(key_id)
-            self._clients.count(client)
+            now = time.monotonic()
+            self._clients.count(client, now=now)
+            self._write_keys.count(key_id, now=now)
 
     def report(self, key_id: str) -> None:
         """Count a request that reads."""
         if self._enabled:
-            self._report_keys.count(key_id)
+            self._report_keys.count(key_id, now=time.monotonic())
 
     def failed_credential(self, client: str) -> None:
         """Count a credential that is not valid; a valid one is never refused for it."""
         if self._enabled:
-            self._failed.count(client)
+            self._failed.count(client, now=time.monotonic())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ import uvloop
 
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import lock_server
+from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 2_048
 GRACEFUL_SECONDS = 15
+SPARE_FILES = 512
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
@@ -32,7 +35,9 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
 
     Raises a Refusal with one sentence when the store cannot be opened, is served already, or the port is taken.
     """
+    raise_file_limit()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     lock = lock_server(settings.database_url)
     try:
         with (
@@ -43,6 +48,16 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     finally:
         lock.release()
     sys.exit(128 + stopped_by)
+
+
+def raise_file_limit() -> None:
+    """Every connection is an open file, and the usual limit is lower than the connections that are let in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = Connection.max_connections + SPARE_FILES
+    if soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -67,7 +82,7 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
     await app.start()
     config = uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=Connection,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -83,6 +98,15 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
     finally:
         await app.stop()
     return server.stopped_by
+
+
+class Connection(GuardedProtocol):
+    """A connection that tells a browser why its events were refused, also when the request never reached the API."""
+
+    def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if target.partition(b"?")[0] != ingest.PATH:
+            return []
+        return cors.answer_headers(next((value for name, value in headers if name == b"origin"), None))
 
 
 class SignalledServer(uvicorn.Server):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clickmeter.storage.sqlite.events import SqliteEvents
-from clickmeter.storage.sqlite.file import ServerLock, path_of
+from clickmeter.storage.sqlite.file import ServerLock, is_served, path_of
 from clickmeter.storage.sqlite.metadata import SqliteMetadata
 
 
@@ -11,8 +11,9 @@ def open_metadata(url: str) -> SqliteMetadata:
     return SqliteMetadata(path_of(url))
 
 
-def open_events(url: str) -> SqliteEvents:
-    return SqliteEvents(path_of(url))
+def open_events(url: str, *, server_writes: bool) -> SqliteEvents:
+    path = path_of(url)
+    return SqliteEvents(path, writer=server_writes or not is_served(path))
 
 
 def lock_server(url: str) -> ServerLock:

@@ -34,9 +34,10 @@ COLUMNS = {name: name for name in STORED_AS_THEY_ARE} | {"campaign": "coalesce(c
 class SqliteEvents:
     """`EventStore` over one connection of its own; not to be used from two threads at once."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, writer: bool) -> None:
+        """`writer`: this is the server's own process that writes, or there is no server."""
         self._path = path
-        self._connection = open_file(path)
+        self._connection = open_file(path, checkpoints=writer)
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         with translated(self._path), transaction(self._connection):
@@ -91,6 +92,10 @@ class SqliteEvents:
         with translated(self._path), transaction(self._connection):
             self._connection.execute(sql, (limit,))
             return self._connection.changes()
+
+    def check(self) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute("UPDATE store SET value = value WHERE name = 'store_id'")
 
     def close(self) -> None:
         self._connection.close()

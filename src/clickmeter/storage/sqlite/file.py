@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ PAGE_BYTES = 8_192
 CHECKPOINT_PAGES = 16_000
 JOURNAL_BYTES = 64 * 1024 * 1024
 CACHE_KIB = 64 * 1024
+LOCK_SECONDS = 0.5
 
 
 def path_of(url: str) -> str:
@@ -38,8 +40,11 @@ def path_of(url: str) -> str:
     return str(Path(unquote(parts.path[1:])).absolute())
 
 
-def open_file(path: str) -> apsw.Connection:
-    """A connection to the migrated file at `path`, which is made (readable by its owner alone) when there is none."""
+def open_file(path: str, *, checkpoints: bool) -> apsw.Connection:
+    """A connection to the migrated file at `path`, which is made (readable by its owner alone) when there is none.
+
+    With `checkpoints` its commits move the log into the file from time to time; one process should, not all.
+    """
     with translated(path):
         create(path)
         connection = apsw.Connection(path)
@@ -48,7 +53,7 @@ def open_file(path: str) -> apsw.Connection:
             ("page_size", PAGE_BYTES),
             ("journal_mode", "wal"),
             ("synchronous", "full"),
-            ("wal_autocheckpoint", CHECKPOINT_PAGES),
+            ("wal_autocheckpoint", CHECKPOINT_PAGES if checkpoints else 0),
             ("journal_size_limit", JOURNAL_BYTES),
             ("cache_size", -CACHE_KIB),
             ("foreign_keys", "on"),
@@ -96,22 +101,36 @@ class ServerLock:
 
     def __init__(self, path: str) -> None:
         """Raises ``store_unavailable`` when another server holds it."""
-        with translated(path):
-            self._file = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise Refusal("store_unavailable", f"{path} is already served by another clickmeter process.") from None
+        self._file = open_lock(path)
+        give_up_at = time.monotonic() + LOCK_SECONDS
+        while not try_lock(self._file, fcntl.LOCK_EX):
+            # Somebody may just be looking whether there is a server.
+            if time.monotonic() > give_up_at:
+                os.close(self._file)
+                raise Refusal("store_unavailable", f"{path} is already served by another clickmeter process.")
+            time.sleep(LOCK_SECONDS / 10)
 
     def release(self) -> None:
         os.close(self._file)
 
 
+def open_lock(path: str) -> int:
+    with translated(path):
+        return os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+def try_lock(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def is_served(path: str) -> bool:
     """Whether a server holds the file now."""
+    file = open_lock(path)
     try:
-        ServerLock(path).release()
-    except Refusal:
-        return True
-    return False
+        return not try_lock(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)

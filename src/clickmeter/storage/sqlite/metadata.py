@@ -31,7 +31,7 @@ class SqliteMetadata:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._connection = open_file(path)
+        self._connection = open_file(path, checkpoints=False)
 
     def revision(self) -> int:
         return int(self._rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
