@@ -50,6 +50,8 @@ def is_allowed(origin: str, entries: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def is_listed(origin: str, entries: tuple[str, ...]) -> bool:
     lowered = origin.lower()
+    if ANY in lowered:
+        return False  # an entry with a star is no origin itself
     return lowered in entries or any(covers(entry, lowered) for entry in entries)
 
 

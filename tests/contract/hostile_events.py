@@ -57,7 +57,16 @@ def at(name: str, ts: Any, stored: str) -> EventCase:
 
 
 REJECTED = [
-    *rejected("not_an_object", "", null_event="null", number_event="1", array_event="[]", text_event='"x"', true_event="true", list_event="[{}]"),
+    *rejected(
+        "not_an_object",
+        "",
+        null_event="null",
+        number_event="1",
+        array_event="[]",
+        text_event='"x"',
+        true_event="true",
+        list_event="[{}]",
+    ),
     *rejected(
         "invalid_type",
         "/type",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PATH = b"/v1/events"
 MAX_PROPERTY_ID = 64
 MAX_KEY = 256
+NO_KEY = "-"
 
 ANSWER_HEADERS: cors.Headers = [
     (b"content-type", b"application/json"),
@@ -212,9 +213,9 @@ def read_head(headers: list[tuple[bytes, bytes]]) -> Head:
 
 
 def bearer(authorization: str) -> str:
-    """The token of an Authorization header; what is no Bearer token stays as it is and is no key."""
+    """The token of an Authorization header; a header of another scheme, or without one, is a credential but no key."""
     scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else authorization
+    return token.strip() if scheme.lower() == "bearer" else NO_KEY
 
 
 class IngestQuery(NamedTuple):

@@ -122,7 +122,7 @@ def operation(row: Endpoint, known: Operation) -> Object:
 def parameter(key: str, known: Operation) -> Object:
     """A parameter; the default of metrics is the endpoint's own."""
     row: Parameter = PARAMETERS[key]
-    name = key.rpartition("_")[2] if key.startswith(("page_", "export_")) else key
+    name = row.name or key
     schema = row.schema
     if name == "metrics":
         schema = {**schema, "default": list(fields.ENDPOINTS[known.id.removeprefix("get_")].metrics)}

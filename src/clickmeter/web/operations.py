@@ -22,6 +22,8 @@ class Parameter(NamedTuple):
     schema: Schema
     separated: bool = False
     place: str = "query"
+    name: str = ""
+    """Its name, where several rows have the same one; else the row's key is its name."""
 
 
 class Operation(NamedTuple):
@@ -129,17 +131,20 @@ PARAMETERS: dict[str, Parameter] = {
     "page_limit": Parameter(
         "Most properties on a page.",
         {"type": "integer", "minimum": 1, "maximum": admin.MAX_PAGE, "default": admin.DEFAULT_PAGE},
+        name="limit",
     ),
-    "page_cursor": Parameter("next_cursor of the page before.", {"type": "string"}),
+    "page_cursor": Parameter("next_cursor of the page before.", {"type": "string"}, name="cursor"),
     "export_limit": Parameter(
         "Most events of one answer.",
         {"type": "integer", "minimum": 1, "maximum": reports.MAX_EXPORT, "default": reports.DEFAULT_EXPORT},
+        name="limit",
     ),
     "export_cursor": Parameter(
-        f"{reports.NEXT_CURSOR} of the answer before.", {"type": "string", "pattern": "^[0-9]{1,18}$"}
+        f"{reports.NEXT_CURSOR} of the answer before.",
+        {"type": "string", "pattern": f"^[0-9]{{1,{reports.MAX_POSITION_DIGITS}}}$"},
+        name="cursor",
     ),
 }
-"""By name; where one name means different things in different places, by the place's own name for it."""
 
 ANY_REQUEST = (
     "bad_request",

@@ -1,0 +1,146 @@
+"""What becomes of the contract's own example when it is damaged at random? Never a fault, never a wrong sum."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hostile import Wire, assert_problem
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service import Service, Site
+
+EXAMPLE: dict[str, Any] = {
+    "schema_version": 1,
+    "property_id": "prop_123",
+    "sent_at": "2026-01-24T18:12:33Z",
+    "events": [
+        {
+            "event_id": "01HR...",
+            "type": "pageview",
+            "ts": "2026-01-24T18:12:33Z",
+            "context": {
+                "page": {
+                    "url": "https://example.com/products/sku1",
+                    "path": "/products/sku1",
+                    "title": "Product page",
+                    "referrer": "https://google.com/",
+                },
+                "campaign": {
+                    "campaign_id": "cmp_789",
+                    "utm": {"source": "google", "medium": "cpc", "campaign": "winter-sale"},
+                },
+            },
+            "identity": {"visitor_id": "v_abc123", "session_id": "s_def456", "user_id_hash": "sha256:..."},
+            "data": {"plan": "pro", "amount": 19.9},
+        }
+    ],
+}
+
+Path = tuple[str | int, ...]
+
+
+def places(value: Any, above: Path = ()) -> Iterator[Path]:
+    """Every place in a JSON value, the root left out."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield (*above, name)
+        yield from places(item, (*above, name))
+
+
+PLACES = [place for place in places(EXAMPLE) if place != ("property_id",)]
+
+text = st.text(st.characters(exclude_categories=()), max_size=40)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=8)
+deep = st.integers(1, 40).map(lambda depth: json.loads("[" * depth + "]" * depth))
+long = st.tuples(text.filter(bool), st.sampled_from([64, 129, 257, 513, 2_049, 17_000])).map(
+    lambda pair: pair[0] * (pair[1] // len(pair[0]) + 1)
+)
+kinds = st.sampled_from(["drop", "replace", "add", "repeat"])
+mutations = st.lists(st.tuples(kinds, st.sampled_from(PLACES), values | deep | long, text), min_size=1, max_size=6)
+
+
+def mutated(property_id: str, changes: list[tuple[str, Path, Any, str]]) -> Any:
+    """The example with every change made whose place is still there."""
+    body = {**copy.deepcopy(EXAMPLE), "property_id": property_id}
+    for kind, (*above, name), value, key in changes:
+        holder: Any = body
+        try:
+            for step in above:
+                holder = holder[step]
+            holder[name]
+        except (KeyError, IndexError, TypeError):
+            continue
+        if kind == "drop":
+            del holder[name]
+        elif kind == "replace":
+            holder[name] = value
+        elif kind == "add" and isinstance(holder, dict):
+            holder.setdefault(key or "x", value)
+        elif isinstance(body.get("events"), list):
+            body["events"] += [copy.deepcopy(value)] * 3
+    return body
+
+
+@pytest.fixture(scope="module")
+def wire(service: Service) -> Iterator[Wire]:
+    with Wire(service) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def shared_site(service: Service) -> Site:
+    return service.new_site()
+
+
+settled = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@settled
+@given(changes=mutations)
+def test_any_mutation_is_decided_event_by_event(wire: Wire, shared_site: Site, changes: Any) -> None:
+    body = mutated(shared_site.id, changes)
+    answer = wire.post(shared_site, json.dumps(body))
+    if answer.status_code == 200:
+        counted = answer.json()
+        assert counted["accepted"] + counted["rejected"] == len(body["events"])
+        assert len(counted["errors"]) == min(counted["rejected"], 100)
+        assert counted.get("adjusted", 0) <= counted["accepted"]
+        again = wire.post(shared_site, json.dumps(body)).json()
+        assert {name: again[name] for name in ("accepted", "rejected", "errors")} == {
+            name: counted[name] for name in ("accepted", "rejected", "errors")
+        }
+    else:
+        assert_problem(answer, 422, "invalid_field")
+    wire.assert_alive(shared_site)
+
+
+splices = st.tuples(st.integers(0, 2_000), st.integers(0, 20), st.binary(max_size=20))
+quotes = st.sampled_from(
+    [b'"', b"\\", b"\\u", b"\\ud800", b"{", b"[", b"]", b"}", b",", b":", b"1e999", b"\xff", b"\0"]
+)
+
+
+@settled
+@given(damage=st.lists(splices | st.tuples(st.integers(0, 2_000), st.integers(0, 3), quotes), min_size=1, max_size=4))
+def test_any_bytes_are_understood_or_refused(
+    wire: Wire, shared_site: Site, damage: list[tuple[int, int, bytes]]
+) -> None:
+    body = json.dumps({**EXAMPLE, "property_id": shared_site.id}).encode()
+    for start, length, piece in damage:
+        at = start % len(body)
+        body = body[:at] + piece + body[at + length :]
+    answer = wire.post(shared_site, body)
+    assert answer.status_code in (200, 400, 403, 413, 422), answer.text
+    if answer.status_code == 403:
+        assert_problem(answer, 403, "key_property_mismatch")
+    elif answer.status_code != 200:
+        assert_problem(answer, answer.status_code, answer.json()["code"])
+    wire.assert_alive(shared_site)

@@ -1,0 +1,249 @@
+"""Whose pages may write, and what do browsers hear about it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hostile import ORIGIN, Wire, assert_problem, assert_readable_by, batch
+
+from clickmeter_client import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service import Service, Site
+
+EVENT = '{"type": "pageview"}'
+EXACT, WILD, PORT, IPV6, IDN = "exact", "wild", "port", "ipv6", "idn"
+LISTS = {
+    EXACT: ["https://example.com"],
+    WILD: ["https://*.example.com"],
+    PORT: ["http://localhost:3000", "https://example.com:443", "http://plain.example:80"],
+    IPV6: ["http://[::1]:8080"],
+    IDN: ["https://b\u00fccher.example"],
+    "null": ["null"],
+    "any": ["*"],
+    "empty": [],
+}
+ALLOWED = [
+    (EXACT, "https://example.com"),
+    (EXACT, "HTTPS://Example.COM"),
+    (WILD, "https://a.example.com"),
+    (WILD, "https://a.b-c.example.com"),
+    (WILD, "https://A.EXAMPLE.com"),
+    (PORT, "http://localhost:3000"),
+    (PORT, "https://example.com"),
+    (PORT, "http://plain.example"),
+    (IPV6, "http://[::1]:8080"),
+    (IDN, "https://xn--bcher-kva.example"),
+    ("null", "null"),
+    ("any", "https://anything.example:1"),
+    ("any", "null"),
+    ("empty", "https://anything.example"),
+    ("empty", "null"),
+    ("empty", "chrome-extension://abcdef"),
+    ("empty", "not an origin at all"),
+]
+REFUSED = [
+    *(
+        (EXACT, origin)
+        for origin in (
+            "http://example.com",
+            "https://example.com:8443",
+            "https://example.com:443",
+            "https://sub.example.com",
+            "https://example.com.evil.tld",
+            "https://evilexample.com",
+            "https://example.com.",
+            "https://example.com/",
+            "https://example.com/path",
+            "https://me@example.com",
+            "https://example.com@evil.tld",
+            "https://example.com https://evil.tld",
+            "https://evil.tld, https://example.com",
+            "https://ex\u0430mple.com".encode().decode("latin-1"),
+            "https://xn--exmple-4nf.com",
+            "https://" + "a" * 4_000 + ".example.com",
+            "null",
+            "*",
+            "https://*",
+            "example.com",
+            "//example.com",
+            "https:example.com",
+        )
+    ),
+    *(
+        (WILD, origin)
+        for origin in (
+            "https://example.com",
+            "https://evil-example.com",
+            "https://evilexample.com",
+            "https://a.example.com.evil",
+            "https://example.com.evil",
+            "http://a.example.com",
+            "https://a.example.com:8443",
+            "https://.example.com",
+            "https://*.example.com",
+            "https://a..example.com",
+            "https://evil.tld/.example.com",
+            "https://evil.tld?.example.com",
+            "https://evil.tld#.example.com",
+            "https://evil.tld\\.example.com",
+            "https://a.example.com.",
+            "https://a@b.example.com",
+            "https://%2e.example.com",
+            "null",
+        )
+    ),
+    (PORT, "http://localhost"),
+    (PORT, "http://localhost:30000"),
+    (PORT, "http://localhost:03000"),
+    (PORT, "http://127.0.0.1:3000"),
+    (IPV6, "http://[::1]"),
+    (IPV6, "http://[0:0:0:0:0:0:0:1]:8080"),
+    ("null", "https://null"),
+    ("null", "https://example.com"),
+]
+
+
+@pytest.fixture(scope="module")
+def wire(service: Service) -> Iterator[Wire]:
+    with Wire(service) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def sites(service: Service) -> dict[str, Site]:
+    return {name: service.new_site(allowed_origins=origins) for name, origins in LISTS.items()}
+
+
+@pytest.mark.parametrize(("listed", "origin"), ALLOWED)
+def test_an_origin_on_the_list_writes_and_reads_the_answer(
+    wire: Wire, sites: dict[str, Site], listed: str, origin: str
+) -> None:
+    answer = wire.post(sites[listed], batch(sites[listed].id, EVENT), headers={"Origin": origin})
+    assert answer.json() == {"accepted": 1, "rejected": 0, "errors": []}
+    assert_readable_by(answer, origin)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
+@pytest.mark.parametrize(("listed", "origin"), REFUSED)
+def test_a_foreign_origin_writes_nothing_and_hears_nothing(
+    wire: Wire, sites: dict[str, Site], listed: str, origin: str, content_type: str
+) -> None:
+    site = sites[listed]
+    headers = [(b"Authorization", f"Bearer {site.write_key}".encode()), (b"Origin", origin.encode("latin-1"))]
+    content = batch(site.id, '{"type": "foreign"}').encode()
+    headers.append((b"Content-Type", content_type.encode()))
+    answer = wire.http.post("/v1/events", content=content, headers=headers)
+    assert_problem(answer, 403, "origin_not_allowed")
+    assert "access-control-allow-origin" not in answer.headers
+    assert "Origin" in answer.headers["vary"]
+    wire.assert_alive(site)
+
+
+def test_nothing_foreign_is_stored(wire: Wire, service: Service) -> None:
+    site = service.new_site(allowed_origins=LISTS[EXACT])
+    for origin in ("https://evil.example", "null"):
+        wire.post(site, batch(site.id, EVENT), headers={"Origin": origin})
+    wire.assert_alive(site)
+    assert [row["type"] for row in site.stored()] == ["canary"]
+
+
+def test_two_origin_headers_are_none_of_the_list(wire: Wire, sites: dict[str, Site]) -> None:
+    site = sites[EXACT]
+    headers = [
+        ("Authorization", f"Bearer {site.write_key}"),
+        ("Origin", LISTS[EXACT][0]),
+        ("Origin", "https://evil.tld"),
+    ]
+    answer = wire.http.post("/v1/events", content=batch(site.id, EVENT), headers=headers)
+    assert_problem(answer, 403, "origin_not_allowed")
+
+
+def test_a_new_list_counts_at_once(wire: Wire, service: Service) -> None:
+    site = service.new_site()
+    headers = {"Origin": ORIGIN}
+    assert wire.post(site, batch(site.id, EVENT), headers=headers).status_code == 200
+    with service.admin() as admin:
+        admin.update_property(site.id, allowed_origins=["https://other.example"])
+    assert_problem(wire.post(site, batch(site.id, EVENT), headers=headers), 403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, "null", "https://evil.tld:1", "x" * 4_000])
+def test_a_preflight_is_granted_and_grants_nothing(wire: Wire, origin: str) -> None:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "DELETE",
+        "Access-Control-Request-Headers": "x-anything",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    answer = wire.http.options("/v1/events", headers=asked)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert_readable_by(answer, origin)
+    assert answer.headers["access-control-allow-methods"] == "POST"
+    allowed = {name.strip() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert allowed == {"authorization", "content-type", "content-encoding", "x-write-key"}
+    assert answer.headers["access-control-max-age"] == "7200"
+    assert "access-control-allow-private-network" not in answer.headers
+
+
+def test_options_without_an_origin(wire: Wire) -> None:
+    answer = wire.http.options("/v1/events")
+    assert answer.status_code == 204
+    assert answer.headers["allow"] == "POST, OPTIONS"
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+def test_events_are_only_posted(wire: Wire, sites: dict[str, Site], method: str) -> None:
+    headers = {"Origin": ORIGIN, "Authorization": f"Bearer {sites[EXACT].write_key}", "X-HTTP-Method-Override": "POST"}
+    answer = wire.http.request(method, "/v1/events", headers=headers)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST, OPTIONS"
+    assert_readable_by(answer, ORIGIN)
+
+
+def test_no_report_is_for_other_origins(wire: Wire, sites: dict[str, Site]) -> None:
+    site = sites["any"]
+    for path in ("overview", "pages", "schema", "realtime"):
+        for key in (site.read_key, site.service.admin_key, "wrong"):
+            answer = wire.get(f"/v1/properties/{site.id}/{path}", key, headers={"Origin": ORIGIN})
+            assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "example.com",
+        "https://example.com/",
+        "https://example.com/path",
+        "https://me@example.com",
+        "https://*",
+        "https://*.*.example.com",
+        "https://a.*.example.com",
+        "https://*example.com",
+        "https://example.com:0",
+        "https://example.com:port",
+        "https://example.com:123456",
+        "https://exa mple.com",
+        "https://.example.com",
+        "https://a..example.com",
+        "https://exam\0ple.com",
+        'https://"example.com',
+        "https://example.com\\",
+        "https://[zz]",
+        "https://" + "a" * 600,
+        "https://\u00fc" + "a" * 70 + ".example",
+        "//example.com",
+        "https:",
+        "",
+        "re:.*",
+    ],
+)
+def test_what_is_no_origin_cannot_be_listed(service: Service, origin: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        service.new_site(allowed_origins=["https://good.example", origin])
+    assert (caught.value.status, caught.value.code) == (422, "invalid_field")
+    assert [issue.pointer for issue in caught.value.errors] == ["/allowed_origins"]
