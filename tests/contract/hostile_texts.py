@@ -82,6 +82,12 @@ TEXTS = [
         "title-two-highs", raw(r'"context": {"page": {"title": "\ud83d\ud83d\ude00"}}'), title=f"{MENDED}\U0001f600"
     ),
     mended("title-reversed-pair", raw(r'"context": {"page": {"title": "\ude00\ud83d"}}'), title=MENDED * 2),
+    mended(
+        "lone-behind-an-unknown-field",
+        raw(r'"x": 1, "context": {"page": {"title": "a\ud800"}}'),
+        title=f"a{MENDED}",
+        extra={"x": 1},
+    ),
     mended("lone-in-a-key", raw(r'"x\ud800": 1'), extra={f"x{MENDED}": 1}),
     mended("lone-in-data", raw(r'"data": {"\udfff": "\udbff"}'), data={MENDED: MENDED}),
     mended("lone-in-event-id", raw(r'"event_id": "id-\ud800"'), event_id=f"id-{MENDED}"),
