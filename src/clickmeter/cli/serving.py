@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +14,7 @@ import click
 import msgspec
 
 from clickmeter import keys
+from clickmeter.cli import PROGRAM
 from clickmeter.cli.options import EVERY, with_settings
 from clickmeter.cli.output import printable
 from clickmeter.cli.property import create_with_keys
@@ -82,7 +85,7 @@ def new_access(settings: Settings, properties: Sequence[Property]) -> list[Acces
 def welcome(url: str, accesses: Sequence[Access], settings: Settings) -> str:
     """What to do with the server at `url`, for a person: ids, keys, and curl lines about the first property."""
     first = accesses[0]
-    create = f"clickmeter key create {first.property.id} --type write{database_flag(settings)}"
+    create = f"{program()} key create {first.property.id} --type write{database_flag(settings)}"
     if first.write_key:
         about_keys = f"Keys are shown only this once. This makes another:\n\n  {create}"
     else:
@@ -134,3 +137,11 @@ def database_flag(settings: Settings) -> str:
     if load(os.environ).database_url == settings.database_url:
         return ""
     return f" --database-url {shlex.quote(settings.database_url)}"
+
+
+def program() -> str:
+    """What to type for this program: its name where the shell finds it, else its path from here."""
+    if shutil.which(PROGRAM):
+        return PROGRAM
+    as_module = f"{os.path.relpath(sys.executable)} -m {PROGRAM}"
+    return as_module if sys.argv[0].endswith("__main__.py") else os.path.relpath(sys.argv[0])

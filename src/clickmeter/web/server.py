@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -66,7 +67,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise Refusal("store_unavailable", f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
+        # A resolver's own errors have numbers that strerror does not know.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise Refusal("store_unavailable", f"Cannot listen on {host}:{port}: {reason}.") from None
     listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
     return listener
 
