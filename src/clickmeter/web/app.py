@@ -14,6 +14,7 @@ from clickmeter.errors import Refusal
 from clickmeter.ingest.geo import Geo
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
+from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
 from clickmeter.web import ingest, openapi
 from clickmeter.web.access import Access
@@ -76,7 +77,8 @@ class Server:
         self._metadata = Metadata(lambda: open_metadata(url))
         self._gate = Gate(self._metadata)
         self._writer = Writer(url)
-        self._pool = ReportPool(url, settings.report_workers)
+        self._rolling = Rolling(url)
+        self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
         self._limits = Limits(enabled=settings.rate_limit)
         self._proxies = settings.trusted_proxies
         self._geo = Geo(settings.geoip_database) if settings.geoip_database else None
@@ -86,16 +88,21 @@ class Server:
         await self._metadata.start()
         await self._gate.start()
         await self._writer.start()
+        await self._rolling.start()
         await self._pool.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = {
-            "reports": Reports(access=access, pool=self._pool, cursor_key=cursor_key),
+            "reports": Reports(access=access, pool=self._pool, rolling=self._rolling, cursor_key=cursor_key),
             "admin": Admin(access=access, metadata=self._metadata, gate=self._gate),
             "server": self,
         }
         self._ingest = Ingest(
-            gate=self._gate, limits=self._limits, writer=self._writer, geo=self._geo, proxies=self._proxies
+            gate=self._gate,
+            limits=self._limits,
+            writer=self._writer,
+            geo=self._geo,
+            proxies=self._proxies,
         )
         self._rest = Starlette(
             routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
@@ -111,6 +118,7 @@ class Server:
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
         await self._writer.stop()
+        await self._rolling.stop()
         await self._pool.stop()
         await self._gate.stop()
         await self._metadata.stop()

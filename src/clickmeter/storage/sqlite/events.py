@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clickmeter.model import Batch
 
 CHUNK_ROWS = 10_000
+NEWEST_ROWS = 50_000
 
 FIELDS = Event.__struct_fields__
 STORED_AS_THEY_ARE = FIELDS[1:]
@@ -55,20 +56,51 @@ class SqliteEvents:
         return len(batch.events) - (self._connection.total_changes() - before)
 
     def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int
+        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
         names = ", ".join(COLUMNS[column] for column in columns)
-        sql = f"SELECT {names} FROM events WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ?"
+        # The newest events are together at the end of the table; many of a property's are found by its index.
+        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
+        sql = f"""
+            SELECT {names} FROM events {how}
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ?
+        """
         with translated(self._path):
-            cursor = self._connection.execute(sql, (property_id, start, end))
+            cursor = self._connection.execute(sql, (property_id, start, end, after))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
 
-    def first_event(self, property_id: str) -> int | None:
+    def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
+        names = ", ".join(COLUMNS[column] for column in columns)
+        sql = f"SELECT events.id, property_no, {names} FROM events WHERE id > ? ORDER BY id LIMIT ?"
+        with translated(self._path):
+            rows = self._connection.execute(sql, (after, limit)).fetchall()
+            live: list[Any] = self._connection.execute(
+                "SELECT no, id FROM properties WHERE deleted_at IS NULL"
+            ).fetchall()
+        ids: dict[Any, Any] = dict(live)
+        return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
+
+    def last_position(self) -> int:
+        with translated(self._path):
+            return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get or 0)
+
+    def identity(self) -> str:
+        with translated(self._path):
+            return str(self._connection.execute("SELECT value FROM store WHERE name = 'store_id'").get)
+
+    def event_at(self, position: int) -> str | None:
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(
+                "SELECT event_key, event_id FROM events WHERE id = ?", (position,)
+            ).fetchall()
+        return event_id_of(*rows[0]) if rows else None
+
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
         with translated(self._path):
             first: int | None = self._connection.execute(
-                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot = 0 ORDER BY ts LIMIT 1",
-                (property_id,),
+                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot <= ? ORDER BY ts LIMIT 1",
+                (property_id, int(include_bots)),
             ).get
             return first
 
