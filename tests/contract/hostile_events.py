@@ -138,8 +138,8 @@ REJECTED = [
         "/data",
         data_depth_9=event(data=nested(9)),
         data_depth_9_in_lists=event(data={"a": [[[[[[[[]]]]]]]]}),
-        data_depth_900=raw('"data": ' + '{"a":' * 900 + "1" + "}" * 900),
-        data_depth_900_beside_an_unknown_field=raw('"x": 1, "data": ' + '{"a":' * 900 + "1" + "}" * 900),
+        data_depth_700=raw('"data": ' + '{"a":' * 700 + "1" + "}" * 700),
+        data_depth_700_beside_an_unknown_field=raw('"x": 1, "data": ' + '{"a":' * 700 + "1" + "}" * 700),
     ),
     *rejected(
         "data_too_large", "/data", data_of_16_kiB_and_1=event(data={"a": "x" * (16 * 1024 + 1 - len('{"a":""}'))})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from hostile_events import MENDED, event, kept, mended, nested, page, raw
 
 WEB = "https://a.example"
+DEEP = "[" * 480 + "]" * 480
 
 URLS = [
     kept("url-2048", page(url=f"{WEB}/".ljust(2_048, "a")), url=f"{WEB}/".ljust(2_048, "a")),
@@ -82,6 +85,12 @@ TEXTS = [
         "title-two-highs", raw(r'"context": {"page": {"title": "\ud83d\ud83d\ude00"}}'), title=f"{MENDED}\U0001f600"
     ),
     mended("title-reversed-pair", raw(r'"context": {"page": {"title": "\ude00\ud83d"}}'), title=MENDED * 2),
+    mended(
+        "lone-behind-an-unknown-field",
+        raw(r'"x": 1, "context": {"page": {"title": "a\ud800"}}'),
+        title=f"a{MENDED}",
+        extra={"x": 1},
+    ),
     mended("lone-in-a-key", raw(r'"x\ud800": 1'), extra={f"x{MENDED}": 1}),
     mended("lone-in-data", raw(r'"data": {"\udfff": "\udbff"}'), data={MENDED: MENDED}),
     mended("lone-in-event-id", raw(r'"event_id": "id-\ud800"'), event_id=f"id-{MENDED}"),
@@ -184,7 +193,7 @@ OPEN = [
     kept("unknown-nul", raw(r'"x\u0000": "\u0000\\u0000"'), extra={f"x{MENDED}": f"{MENDED}\\u0000"}),
     kept("unknown-8-kiB", event(x="y" * (8 * 1024 - 8)), extra={"x": "y" * (8 * 1024 - 8)}),
     mended("unknown-8-kiB-and-1", event(x="y" * (8 * 1024 - 7)), extra={}),
-    kept("unknown-depth-400", raw('"x": ' + "[" * 400 + "]" * 400), path=None),
+    kept("unknown-depth-480", raw(f'"x": {DEEP}'), extra={"x": json.loads(DEEP)}),
     mended("unknown-huge-number", raw('"x": 1e400'), extra={}),
     mended("unknown-endless-integer", raw('"x": ' + "9" * 5_000), extra={}),
     mended("unknown-50000-fields", raw(", ".join(f'"{n:x}": 1' for n in range(50_000))), extra={}),

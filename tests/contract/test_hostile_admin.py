@@ -94,7 +94,24 @@ WRONG = [
     fields("unknown-long", "unknown_field", "/" + "x" * 100, **{"x" * 500_000: 1}),
 ]  # fmt: skip
 
-IDS = ["", "x" * 65, "a b", "a/b", "a.b", "\u00e9", "a\n", "a\0", "..", "*", None, 5, [], {}, True, "\uff11"]
+IDS: list[object] = [
+    "",
+    "x" * 65,
+    "a b",
+    "a/b",
+    "a.b",
+    "\u00e9",
+    "a\n",
+    "a\0",
+    "..",
+    "*",
+    None,
+    5,
+    [],
+    {},
+    True,
+    "\uff11",
+]
 KEYS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "invalid_field", "/type"),
     ({"type": None}, "invalid_field", "/type"),

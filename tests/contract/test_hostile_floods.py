@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from hostile import ORIGIN, Wire, assert_problem, assert_readable_by, batch
 
 from clickmeter import keys
-from clickmeter.web.limits import CLIENT, FAILED_CREDENTIALS, MAX_REMEMBERED, REPORT_KEY, WRITE_KEY, Limiter, Policy
+from clickmeter.web.limits import (
+    CLIENT,
+    FAILED_CREDENTIALS,
+    MAX_REMEMBERED,
+    REPORT_KEY,
+    WRITE_KEY,
+    Limiter,
+    Limits,
+    Policy,
+)
 from clickmeter.web.problems import RateLimited, problem_headers
-from conftest import ENGINES
 from service import Service
 
 if TYPE_CHECKING:
@@ -21,16 +30,26 @@ if TYPE_CHECKING:
     from service import Site
 
 EVENT = '{"type": "pageview"}'
-SETTINGS = {"CLICKMETER_RATE_LIMIT": "on", "CLICKMETER_TRUSTED_PROXIES": "127.0.0.1"}
 
 
-@pytest.fixture(scope="module")
-def limited(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A server that counts, and believes what the tests say their addresses are."""
-    running = Service(ENGINES[engine](tmp_path_factory.mktemp(engine)), **SETTINGS)
+@contextmanager
+def restarted(service: Service, **settings: str) -> Iterator[Service]:
+    """The same store behind a server with other settings."""
+    service.stop()
+    running = Service(service.database_url, **settings)
     running.start()
-    yield running
-    running.stop()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def limited(own_service: Service) -> Iterator[Service]:
+    """A server that counts, and believes what the tests say their addresses are."""
+    settings = {"CLICKMETER_RATE_LIMIT": "on", "CLICKMETER_TRUSTED_PROXIES": "127.0.0.1"}
+    with restarted(own_service, **settings) as running:
+        yield running
 
 
 @pytest.fixture
@@ -77,33 +96,30 @@ def test_a_guesser_is_stopped_and_the_right_key_is_not(wire: Wire, limited: Serv
     assert guess(wire, site, "192.0.2.2").status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("first", "same", "other"),
-    [
-        ("192.0.2.10", "1.2.3.4, 192.0.2.10", "192.0.2.11"),
-        ("192.0.2.20", "192.0.2.20:4711", "192.0.2.21"),
-        ("192.0.2.30", "192.0.2.30, 127.0.0.1", "192.0.2.30, 192.0.2.31"),
-        ("192.0.2.40", "::ffff:192.0.2.40", "::ffff:192.0.2.41"),
-        ("192.0.2.50", ", ".join(["6.6.6.6"] * 500 + ["192.0.2.50"]), "192.0.2.51"),
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
-        ("[2001:db8:2:2::1]:443", "2001:db8:2:2::2", "2001:db8:2:3::1"),
-        ("127.0.0.1", "unknown", "192.0.2.61"),
-        ("unknown", "fe80::1%eth0", "192.0.2.62"),
-        ("_hidden", "256.1.1.1", "192.0.2.63"),
-        ("", "\x80\xff".encode("latin-1").decode("latin-1"), "192.0.2.64"),
-        ("' OR 1=1", "192.0.2.65, garbage", "192.0.2.66"),
-    ],
-    ids=range(12),
-)
-def test_an_address_is_the_last_that_can_be_trusted(
-    wire: Wire, limited: Service, first: str, same: str, other: str
-) -> None:
-    """What `first` has used up is used up for `same`, which is the same client written otherwise."""
+ADDRESSES = [
+    ("192.0.2.10", "1.2.3.4, 192.0.2.10", "192.0.2.11"),
+    ("192.0.2.20", "192.0.2.20:4711", "192.0.2.21"),
+    ("192.0.2.30", "192.0.2.30, 127.0.0.1", "192.0.2.30, 192.0.2.31"),
+    ("192.0.2.40", "::ffff:192.0.2.40", "::ffff:192.0.2.41"),
+    ("192.0.2.50", ", ".join(["6.6.6.6"] * 500 + ["192.0.2.50"]), "192.0.2.51"),
+    ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
+    ("[2001:db8:2:2::1]:443", "2001:db8:2:2::2", "2001:db8:2:3::1"),
+    ("127.0.0.1", "unknown", "192.0.2.61"),
+    ("unknown", "fe80::1%eth0", "192.0.2.62"),
+    ("_hidden", "256.1.1.1", "192.0.2.63"),
+    ("", "\x80\xff", "192.0.2.64"),
+    ("' OR 1=1", "192.0.2.65, garbage", "192.0.2.66"),
+]
+"""X-Forwarded-For as a proxy may send it: of a client, of the same client written otherwise, and of another."""
+
+
+def test_an_address_is_the_last_that_can_be_trusted(wire: Wire, limited: Service) -> None:
+    """All in one test: a server of its own for each would take longer than all of them."""
     site = limited.new_site()
-    for _ in range(FAILED_CREDENTIALS.burst + 3):
-        guess_from(wire, site, first)
-    assert guess_from(wire, site, same) == 429
-    assert guess_from(wire, site, other) == 401
+    for first, same, other in ADDRESSES:
+        for _ in range(FAILED_CREDENTIALS.burst + 3):
+            guess_from(wire, site, first)
+        assert (guess_from(wire, site, same), guess_from(wire, site, other)) == (429, 401), (first, same, other)
 
 
 def guess_from(wire: Wire, site: Site, forwarded_for: str) -> int:
@@ -118,23 +134,19 @@ def guess_from(wire: Wire, site: Site, forwarded_for: str) -> int:
     return wire.http.post("/v1/events", content=batch(site.id, EVENT), headers=headers).status_code
 
 
-def test_nobody_is_believed_who_is_no_proxy(own_service: Service, engine: str, tmp_path: object) -> None:
+def test_nobody_is_believed_who_is_no_proxy(own_service: Service) -> None:
     """Without trusted proxies the peer is the client, whatever the headers say."""
-    own_service.stop()
-    plain = Service(own_service.database_url, CLICKMETER_RATE_LIMIT="on")
-    plain.start()
-    with Wire(plain) as wire:
-        site = plain.new_site()
+    with restarted(own_service, CLICKMETER_RATE_LIMIT="on") as running, Wire(running) as wire:
+        site = running.new_site()
         answers = [guess(wire, site, f"198.51.100.{number}") for number in range(FAILED_CREDENTIALS.burst + 3)]
         assert_limited(answers[-1], FAILED_CREDENTIALS)
         wire.assert_alive(site)
-    plain.stop()
 
 
 def test_reports_are_limited_by_key(wire: Wire, limited: Service) -> None:
     site, other = limited.new_site(), limited.new_site()
     path = f"/v1/properties/{site.id}/schema"
-    answers = []
+    answers: list[httpx.Response] = []
     while len(answers) < 3 * REPORT_KEY.burst and (not answers or answers[-1].status_code == 200):
         answers.append(wire.get(path, site.read_key))
     assert len(answers) > REPORT_KEY.burst
@@ -193,6 +205,27 @@ def test_one_that_is_limited_leaves_the_others_alone() -> None:
     limiter = Limiter(REPORT_KEY)
     allowed(limiter, "a", now=1.0, tries=2 * REPORT_KEY.burst)
     assert allowed(limiter, "b", now=1.0, tries=10) == 10
+
+
+def test_a_client_that_floods_uses_up_its_own_limit_and_not_the_keys() -> None:
+    limits = Limits(enabled=True)
+    refused = 0
+    for _ in range(3 * WRITE_KEY.burst):
+        try:
+            limits.ingest("key", "192.0.2.1")
+        except RateLimited:
+            refused += 1
+    assert refused > WRITE_KEY.burst
+    for number in range(1_000):
+        limits.ingest("key", f"198.51.100.{number}")
+
+
+def test_limits_can_be_turned_off() -> None:
+    limits = Limits(enabled=False)
+    for _ in range(2 * WRITE_KEY.burst):
+        limits.ingest("key", "192.0.2.1")
+        limits.report("key")
+        limits.failed_credential("192.0.2.1")
 
 
 def test_a_flood_of_names_takes_no_memory_without_end() -> None:

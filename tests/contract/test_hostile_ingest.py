@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from hostile import ORIGIN, PATIENCE_SECONDS, Wire, assert_problem, assert_readable_by, batch
 from hostile_bodies import BODIES, Body
 from hostile_events import RECEIVED, REJECTED, TIMES, EventCase, event
 from hostile_texts import OPEN, TEXTS, URLS
+
+from clickmeter.ingest.data import Rejected
+from clickmeter.ingest.loose import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +44,7 @@ def named(case: Body | EventCase) -> str:
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    names = [case.id for case in [*BODIES, *REJECTED, *KEPT]]
+    names = [*(case.id for case in BODIES), *(case.id for case in [*REJECTED, *KEPT])]
     assert len(names) == len(set(names))
     assert len(names) >= 300
 
@@ -144,6 +149,24 @@ def test_one_id_from_32_connections_at_once_is_one_row(service: Service) -> None
     with ThreadPoolExecutor(32) as pool:
         assert set(pool.map(send, range(32))) == {200}
     assert len(site.stored()) == 1
+
+
+def test_a_client_that_does_not_wait_for_its_answer_may_send_again(wire: Wire, service: Service) -> None:
+    site = service.new_site()
+    content = batch(site.id, event(event_id="one"))
+    head = f"POST /v1/events?key={site.write_key} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
+    address = urlsplit(service.url)
+    for part in (head, head + content[:20], head + content):
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.sendall(part.encode())
+    assert wire.post(site, content).json()["accepted"] == 1
+    assert [row["event_id"] for row in site.stored()] == ["one"]
+
+
+def test_data_deeper_than_the_parser_goes_is_too_deep() -> None:
+    with pytest.raises(Rejected) as caught:
+        data_of(b'{"a":' * 100_000)
+    assert caught.value.code == "data_too_deep"
 
 
 def test_one_bad_event_among_a_thousand(wire: Wire, shared_site: Site) -> None:

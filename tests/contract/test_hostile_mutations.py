@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostile import Wire, assert_problem
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
@@ -67,16 +67,21 @@ kinds = st.sampled_from(["drop", "replace", "add", "repeat"])
 mutations = st.lists(st.tuples(kinds, st.sampled_from(PLACES), values | deep | long, text), min_size=1, max_size=6)
 
 
+def has(holder: Any, step: str | int) -> bool:
+    """Whether that is still an object or a list with such a place."""
+    if isinstance(holder, list):
+        return isinstance(step, int) and step < len(holder)
+    return isinstance(holder, dict) and step in holder
+
+
 def mutated(property_id: str, changes: list[tuple[str, Path, Any, str]]) -> Any:
     """The example with every change made whose place is still there."""
     body = {**copy.deepcopy(EXAMPLE), "property_id": property_id}
     for kind, (*above, name), value, key in changes:
         holder: Any = body
-        try:
-            for step in above:
-                holder = holder[step]
-            holder[name]
-        except (KeyError, IndexError, TypeError):
+        for step in above:
+            holder = holder[step] if has(holder, step) else None
+        if not has(holder, name):
             continue
         if kind == "drop":
             del holder[name]
@@ -100,10 +105,6 @@ def shared_site(service: Service) -> Site:
     return service.new_site()
 
 
-settled = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-
-
-@settled
 @given(changes=mutations)
 def test_any_mutation_is_decided_event_by_event(wire: Wire, shared_site: Site, changes: Any) -> None:
     body = mutated(shared_site.id, changes)
@@ -117,6 +118,8 @@ def test_any_mutation_is_decided_event_by_event(wire: Wire, shared_site: Site, c
         assert {name: again[name] for name in ("accepted", "rejected", "errors")} == {
             name: counted[name] for name in ("accepted", "rejected", "errors")
         }
+    elif body.get("key") not in (None, ""):  # hypothesis may well think of the name of a field that counts
+        assert answer.status_code in (400, 401)
     else:
         assert_problem(answer, 422, "invalid_field")
     wire.assert_alive(shared_site)
@@ -128,7 +131,6 @@ quotes = st.sampled_from(
 )
 
 
-@settled
 @given(damage=st.lists(splices | st.tuples(st.integers(0, 2_000), st.integers(0, 3), quotes), min_size=1, max_size=4))
 def test_any_bytes_are_understood_or_refused(
     wire: Wire, shared_site: Site, damage: list[tuple[int, int, bytes]]

@@ -61,7 +61,7 @@ def test_reports_are_as_before_after_all_of_it(wire: Wire, filled: Site) -> None
 def test_a_filter_means_what_it_says(wire: Wire, filled: Site, path: str) -> None:
     """No wildcard, quote or escape in a value is anything but itself."""
     with filled.reports() as reports:
-        table = reports.pages(from_="2026-01-24", to="2026-01-24", filter=[f"path:is:{path}"])
+        table = reports.pages(from_="2026-01-24", to="2026-01-24", filters=[f"path:is:{path}"])
     assert [(row.dimensions["path"], row.metrics["pageviews"]) for row in table.rows] == [(path, 1)]
 
 

@@ -74,8 +74,6 @@ def decode(body: bytes) -> Received:
         require_utf8(body)
     try:
         whole = decode_envelope(body)
-    except msgspec.ValidationError:
-        return decode_piecewise(body)
     except msgspec.DecodeError:
         return decode_piecewise(mended(body))
     except RecursionError:
@@ -95,7 +93,7 @@ def mended(body: bytes) -> bytes:
 
     Escaped backslashes step aside meanwhile, as NULs, which no JSON holds: what follows one is no escape.
     """
-    if b"\0" in body:
+    if rb"\u" not in body or b"\0" in body:
         return body
     hidden = body.replace(rb"\\", b"\0\0")
     return LONE_SURROGATE.sub(MENDED_TEMPLATE, hidden).replace(b"\0\0", rb"\\")

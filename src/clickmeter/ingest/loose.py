@@ -156,11 +156,11 @@ def value_of(raw: msgspec.Raw | None) -> Any:
         return UNREADABLE
 
 
-def is_absent(raw: msgspec.Raw | None) -> bool:
+def is_absent(raw: msgspec.Raw | bytes | None) -> bool:
     return raw is None or bytes(raw).strip() in (b"null", b'""')
 
 
-def data_of(raw: msgspec.Raw | None) -> dict[str, Any] | None:
+def data_of(raw: msgspec.Raw | bytes | None) -> dict[str, Any] | None:
     if is_absent(raw):
         return None
     try:

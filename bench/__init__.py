@@ -1,0 +1,1 @@
+"""What does Clickmeter manage on this machine? ``python -m bench`` measures it; ``docs/performance.md`` explains it."""
