@@ -26,6 +26,7 @@ lint: .venv/test.done
 
 types: .venv/test.done
 	$(BIN)/mypy
+	cd client && ../$(BIN)/mypy
 
 openapi: .venv/test.done ## Write docs/openapi.json anew from the code
 	$(BIN)/python -m clickmeter.web.openapi > docs/openapi.json

@@ -143,7 +143,10 @@ class Run:
         for first in range(0, self._job.connections, OPENED_AT_ONCE):
             count = min(OPENED_AT_ONCE, self._job.connections - first)
             made = await asyncio.gather(
-                *(loop.create_connection(lambda: Connection(self), self._job.host, self._job.port) for _ in range(count))
+                *(
+                    loop.create_connection(lambda: Connection(self), self._job.host, self._job.port)
+                    for _ in range(count)
+                )
             )
             self._connections.update(connection for _, connection in made)
         self._idle.extend(self._connections)
@@ -205,7 +208,7 @@ class Run:
 
     async def _drain(self) -> None:
         give_up_at = time.perf_counter() + DRAIN_SECONDS
-        while any(connection.busy for connection in self._connections) and time.perf_counter() < give_up_at:
+        while any(connection.busy for connection in self._connections) and time.perf_counter() < give_up_at:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
         for connection in self._connections:
             connection.close()

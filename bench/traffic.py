@@ -49,7 +49,12 @@ class SitePage(NamedTuple):
 def site_page(number: int) -> SitePage:
     path = f"/products/category-{number % 37:02d}/item-{number:04d}"
     data = f'{{"sku":"sku-{number:04d}","price":{number % 90 + 10}.5,"variant":"blue","in_stock":true}}'
-    return SitePage(f"https://{HOST}{path}?color=blue", path, f"Item {number:04d}: made to be looked at", data)
+    return SitePage(
+        f"https://{HOST}{path}?color=blue",
+        path,
+        f"Item {number:04d}: made to be looked at, bought and brought back",
+        data,
+    )
 
 
 def campaign_id(number: int) -> str:

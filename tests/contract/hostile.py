@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service import Service, Site
 
 ORIGIN = "https://shop.example"
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 
 canary_numbers = itertools.count()

@@ -1,0 +1,47 @@
+"""How long and how large? The two sizes of the bench: the whole, and the quick look."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    seconds: float
+    """Of one run of load."""
+    rounds: int
+    """Runs of which the median counts; what is compared takes turns."""
+    overload_seconds: float
+    sizes: tuple[int, ...]
+    """Events in the filled stores, smallest first."""
+    many_events: int
+    """Events in the store of many properties."""
+    report_seconds: float
+    """After so long a report is not repeated any more, even if it was not REPEATS times."""
+    repeats: int
+    sql_seconds: float
+
+
+FULL_SIZE = 10_000_000
+"""What the wanted figures of reports and growth are about."""
+MANY_PROPERTIES = 1_000
+
+FULL = Scale(
+    seconds=5,
+    rounds=3,
+    overload_seconds=12,
+    sizes=(1_000_000, FULL_SIZE),
+    many_events=1_000_000,
+    report_seconds=15,
+    repeats=20,
+    sql_seconds=10,
+)
+QUICK = Scale(
+    seconds=1.5,
+    rounds=1,
+    overload_seconds=6,
+    sizes=(100_000,),
+    many_events=100_000,
+    report_seconds=2,
+    repeats=20,
+    sql_seconds=1,
+)
