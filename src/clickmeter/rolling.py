@@ -24,6 +24,7 @@ MOMENT_SECONDS = 0.05
 """How long a report waits for the roller."""
 STINT_SECONDS = 0.5
 """After so long it answers, even when there is more to do."""
+TIDY_SECONDS = 5.0
 
 log = logging.getLogger("clickmeter.rolling")
 
@@ -95,13 +96,30 @@ def stint(roller: Roller) -> Rolled:
     return Rolled(events, more)
 
 
+def tidy(roller: Roller) -> None:
+    try:
+        roller.forget_deleted()
+    except Refusal as refusal:
+        log.warning("Rollups of deleted properties stay for now: %s", refusal.detail)
+
+
 def main() -> None:
     """``python -m clickmeter.rolling SOCKET DATABASE_URL``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     events = open_events(sys.argv[2])
     rollups = open_rollups(sys.argv[2], events)
     roller = Roller(events, rollups)
-    answer_requests(lambda _: encode(stint(roller)))
+    tidied_at = 0.0
+
+    def handle(_: bytes) -> bytes:
+        nonlocal tidied_at
+        rolled = stint(roller)
+        if not rolled.more and time.monotonic() - tidied_at > TIDY_SECONDS:
+            tidied_at = time.monotonic()
+            tidy(roller)
+        return encode(rolled)
+
+    answer_requests(handle)
     rollups.close()
     events.close()
 

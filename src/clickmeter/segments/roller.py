@@ -28,11 +28,15 @@ LARGE_ROWS = 128 * 1024
 
 NO_PAGEVIEW = -1
 WHOLE = 2**31
+REBUILD, REBUILT = "rebuild", "rebuilt"
+"""Notes: the property to build anew ("" for all of them), and up to which position that is done."""
+UNFINISHED = "\n"
+"""Follows the id of a property that is being built anew; no id holds it."""
 READ = ("ts", build.BOT, *IDS)
 
 
 class Step(NamedTuple):
-    """What a step did: how many events it took, and whether there may be more."""
+    """What a step did: how many events it took, and whether there is more to do."""
 
     events: int
     more: bool
@@ -47,6 +51,11 @@ class Roller:
         self._dictionaries = Dictionaries(rollups)
         with rollups.snapshot() as watermark:
             self._watermark = watermark
+        for name in rollups.properties():
+            # Of a rebuild that was not finished.
+            if name.endswith(UNFINISHED):
+                rollups.forget(name)
+        self._rebuilt = 0
 
     @property
     def watermark(self) -> int:
@@ -54,13 +63,58 @@ class Roller:
         return self._watermark
 
     def step(self) -> Step:
-        """Roll up the next events, at most STEP_ROWS."""
+        """Roll up the next events, at most STEP_ROWS; when there are none, go on with a rebuild that was asked for."""
         rows = self._events.arrivals(READ, after=self._watermark, limit=STEP_ROWS)
         if not rows:
+            return self._rebuild()
+        self._store(rows[-1][0], self._parts(rows, suffix="", wanted=None))
+        return Step(len(rows), more=True)
+
+    def forget_deleted(self) -> None:
+        """Remove what is kept of properties that are deleted."""
+        kept = [name for name in self._rollups.properties() if not name.endswith(UNFINISHED)]
+        for name in set(kept) - self._events.live(kept):
+            self._rollups.forget(name)
+
+    def _rebuild(self) -> Step:
+        """The next events of a rebuild, up to the watermark; they take the place of the old ones when all are there."""
+        asked = self._rollups.note(REBUILD)
+        if asked is None:
             return Step(0, more=False)
+        wanted = asked or None
+        rows = self._events.arrivals(READ, after=self._rebuilt, limit=STEP_ROWS)
+        if rows:
+            self._store(self._watermark, self._parts(rows, suffix=UNFINISHED, wanted=wanted))
+            self._rebuilt = rows[-1][0]
+            self._rollups.set_note(REBUILT, str(self._rebuilt))
+            return Step(len(rows), more=True)
+        self._finish_rebuild(wanted)
+        return Step(0, more=True)
+
+    def _finish_rebuild(self, wanted: str | None) -> None:
+        kept = self._rollups.properties()
+        fresh = [name for name in kept if name.endswith(UNFINISHED)]
+        gone = [name for name in kept if not name.endswith(UNFINISHED) and f"{name}{UNFINISHED}" not in fresh]
+        self._rollups.replace({name: name.removesuffix(UNFINISHED) for name in fresh})
+        for name in gone:
+            # No event of it is left in the raw store.
+            if wanted in (None, name):
+                self._rollups.forget(name)
+        self._dictionaries = Dictionaries(self._rollups)
+        self._rebuilt = 0
+        for note in (REBUILD, REBUILT):
+            self._rollups.set_note(note, None)
+
+    def _parts(self, rows: list[tuple[Any, ...]], *, suffix: str, wanted: str | None) -> list[PropertyRoll]:
+        """What the rows add to their properties, kept under their ids and `suffix`; to `wanted` alone, unless None."""
         by_property = groupby(sorted(rows, key=property_of), property_of)
-        parts = [self._part(property_id, [*group]) for property_id, group in by_property if property_id]
-        watermark = rows[-1][0]
+        return [
+            self._part(f"{property_id}{suffix}", [*group])
+            for property_id, group in by_property
+            if property_id and wanted in (None, property_id)
+        ]
+
+    def _store(self, watermark: int, parts: list[PropertyRoll]) -> None:
         try:
             self._rollups.roll(Roll(watermark, parts))
         except BaseException:
@@ -72,7 +126,6 @@ class Roller:
             for column in (*part.values, *part.hashes):
                 self._dictionaries.column(part.property_id, column).stored()
         self._dictionaries.forget_if_many()
-        return Step(len(rows), more=len(rows) == STEP_ROWS)
 
     def _part(self, property_id: str, rows: list[tuple[Any, ...]]) -> PropertyRoll:
         columns = dict(zip(READ, list(zip(*rows, strict=True))[2:], strict=True))

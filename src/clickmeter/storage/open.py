@@ -26,6 +26,8 @@ class Engine(Protocol):
 
     def lock_server(self, url: str) -> Lock: ...
 
+    def is_server_running(self, url: str) -> bool: ...
+
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
 
@@ -54,6 +56,11 @@ def open_events(url: str, *, server_writes: bool = False) -> EventStore:
 def open_rollups(url: str, events: EventStore) -> RollupStore:
     """The rollups of the events at `url`; emptied when they are of others."""
     return engine_of(url).open_rollups(url, events)
+
+
+def is_server_running(url: str) -> bool:
+    """Whether a server keeps the rollups of `url` up to date now."""
+    return engine_of(url).is_server_running(url)
 
 
 def lock_server(url: str) -> Lock:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property
-    from clickmeter.storage.segment import Roll, StoredSegment
+    from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
 
 class MetadataStore(Protocol):
@@ -100,6 +100,10 @@ class EventStore(Protocol):
         """The position of the newest event there has ever been; 0 without any."""
         ...
 
+    def live(self, property_ids: Sequence[str]) -> set[str]:
+        """Those of the properties that exist and are not deleted."""
+        ...
+
     def identity(self) -> str:
         """What tells this store from any other; a copy has the same."""
         ...
@@ -174,8 +178,31 @@ class RollupStore(Protocol):
         """Remove everything of a property."""
         ...
 
+    def replace(self, names: Mapping[str, str]) -> None:
+        """Let what is kept under each new name take the place of what is kept under the old one, all at once.
+
+        `names` is new name -> old name; the epoch changes.
+        """
+        ...
+
+    def properties(self) -> list[str]:
+        """The ids of the properties of which anything is kept."""
+        ...
+
+    def note(self, name: str) -> str | None:
+        """A short text kept beside the rollups, or None."""
+        ...
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a short text, or with None keep it no longer."""
+        ...
+
     def discard(self) -> None:
         """Remove everything: the watermark is 0 afterwards."""
+        ...
+
+    def statistics(self) -> RollupStatistics:
+        """How much there is of everything."""
         ...
 
     def close(self) -> None: ...

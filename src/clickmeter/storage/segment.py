@@ -89,3 +89,14 @@ class Roll(msgspec.Struct):
 
     watermark: int
     properties: list[PropertyRoll]
+
+
+class RollupStatistics(NamedTuple):
+    """How much is rolled up, over all properties."""
+
+    watermark: int
+    properties: int
+    segments: int
+    events: int
+    values: int
+    bytes: int

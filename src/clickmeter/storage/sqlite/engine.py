@@ -26,5 +26,9 @@ def open_rollups(url: str, events: EventStore) -> SqliteRollups:
     return SqliteRollups(f"{path_of(url)}-rollup", events)
 
 
+def is_server_running(url: str) -> bool:
+    return is_served(path_of(url))
+
+
 def lock_server(url: str) -> ServerLock:
     return ServerLock(path_of(url))

@@ -85,6 +85,10 @@ class SqliteEvents:
         with translated(self._path):
             return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get or 0)
 
+    def live(self, property_ids: Sequence[str]) -> set[str]:
+        with translated(self._path):
+            return {id_ for id_ in property_ids if self._connection.execute(f"SELECT {PROPERTY_NO}", (id_,)).get}
+
     def identity(self) -> str:
         with translated(self._path):
             return str(self._connection.execute("SELECT value FROM store WHERE name = 'store_id'").get)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from clickmeter.storage.segment import COLUMNS, HASHED, PropertyRoll, Segment, StoredSegment
+from clickmeter.storage.segment import COLUMNS, HASHED, PropertyRoll, RollupStatistics, Segment, StoredSegment
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.storage.protocol import EventStore
     from clickmeter.storage.segment import Roll
@@ -165,10 +165,47 @@ class SqliteRollups:
 
     def forget(self, property_id: str) -> None:
         with translated(self._path), transaction(self._connection):
-            number = self._number(property_id)
-            for table in ("texts", "hashes", "sizes", "segments"):
-                self._connection.execute(f"DELETE FROM {table} WHERE property_no = ?", (number,))
-            self._connection.execute("DELETE FROM properties WHERE no = ?", (number,))
+            self._forget(property_id)
+
+    def _forget(self, property_id: str) -> None:
+        number = self._number(property_id)
+        for table in ("texts", "hashes", "sizes", "segments"):
+            self._connection.execute(f"DELETE FROM {table} WHERE property_no = ?", (number,))
+        self._connection.execute("DELETE FROM properties WHERE no = ?", (number,))
+
+    def replace(self, names: Mapping[str, str]) -> None:
+        with translated(self._path), transaction(self._connection):
+            for new, old in names.items():
+                self._forget(old)
+                self._connection.execute("UPDATE properties SET id = ? WHERE id = ?", (old, new))
+            self._connection.execute("UPDATE state SET value = ? WHERE name = 'epoch'", (new_epoch(),))
+
+    def properties(self) -> list[str]:
+        return [id_ for (id_,) in self._rows("SELECT id FROM properties ORDER BY id", ())]
+
+    def note(self, name: str) -> str | None:
+        rows = self._rows("SELECT value FROM state WHERE name = ?", (f"note:{name}",))
+        return str(rows[0][0]) if rows else None
+
+    def set_note(self, name: str, text: str | None) -> None:
+        with translated(self._path), transaction(self._connection):
+            if text is None:
+                self._connection.execute("DELETE FROM state WHERE name = ?", (f"note:{name}",))
+            else:
+                self._connection.execute("REPLACE INTO state VALUES (?, ?)", (f"note:{name}", text))
+
+    def statistics(self) -> RollupStatistics:
+        [(segments, events)] = self._rows("SELECT count(*), coalesce(sum(rows), 0) FROM segments", ())
+        [(values,)] = self._rows("SELECT coalesce(sum(size), 0) FROM sizes", ())
+        pages = self._connection.pragma("page_count")
+        return RollupStatistics(
+            watermark=int(self._state("watermark")),
+            properties=len(self.properties()),
+            segments=segments,
+            events=events,
+            values=values,
+            bytes=int(pages) * PAGE_BYTES,
+        )
 
     def discard(self) -> None:
         with translated(self._path), transaction(self._connection):
@@ -195,7 +232,7 @@ class SqliteRollups:
         state = {
             "version": VERSION,
             "identity": self._events.identity(),
-            "epoch": secrets.token_hex(8),
+            "epoch": new_epoch(),
             "watermark": 0,
             "event": "",
         }
@@ -212,3 +249,7 @@ class SqliteRollups:
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         with translated(self._path):
             return self._connection.execute(sql, tuple(values)).fetchall()
+
+
+def new_epoch() -> str:
+    return secrets.token_hex(8)
