@@ -82,10 +82,7 @@ def rebuild(*, settings: Settings, property_id: str | None) -> None:
             property_id = known_property(metadata, property_id).id
     with stores(settings) as (events, rollups):
         rollups.set_note(REBUILD, property_id or "")
-        if is_server_running(settings.database_url):
-            wait = watch(rollups)
-        else:
-            wait = work(settings, events, rollups)
+        wait = watch(rollups) if is_server_running(settings.database_url) else work(settings, events, rollups)
         follow(wait, rollups, target=events.last_position())
     click.echo("All events are rolled up anew.")
 
