@@ -21,6 +21,9 @@ NEWEST_ROWS = 50_000
 
 FIELDS = Event.__struct_fields__
 STORED_AS_THEY_ARE = FIELDS[1:]
+URL = STORED_AS_THEY_ARE.index("url")
+PREFIXED = "\x01"
+"""Begins what is stored of a url whose beginning is left out; no url holds a control character."""
 INSERT = f"""
     INSERT INTO events (property_no, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)})
     VALUES ({", ".join("?" * (len(STORED_AS_THEY_ARE) + 3))})
@@ -139,11 +142,29 @@ class SqliteEvents:
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:
     key = event_key(event.event_id)
-    return (number, key, stored_text(key, event.event_id), *values_of(event))
+    values = list(values_of(event))
+    values[URL] = without_prefix(event.url, event)
+    return (number, key, stored_text(key, event.event_id), *values)
 
 
 def to_event(row: Sequence[Any]) -> Event:
     _, key, text, *values = row
     fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
     fields["bot"] = bool(fields["bot"])
-    return Event(event_id=event_id_of(key, text), **fields)
+    event = Event(event_id=event_id_of(key, text), **fields)
+    event.url = with_prefix(event.url, event)
+    return event
+
+
+def prefix_of(event: Event) -> str:
+    """How most urls begin: the columns beside it say it already, and it need not be stored twice."""
+    return f"https://{event.hostname}{event.path}"
+
+
+def without_prefix(url: str | None, event: Event) -> str | None:
+    prefix = prefix_of(event)
+    return PREFIXED + url[len(prefix) :] if url and url.startswith(prefix) else url
+
+
+def with_prefix(url: str | None, event: Event) -> str | None:
+    return prefix_of(event) + url[len(PREFIXED) :] if url and url.startswith(PREFIXED) else url
