@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Group = tuple[str | None, ...]
 
 SESSION_SUMS = ("whole_sessions", "bounces", "session_ms", "session_pageviews")
+SERIES_CELLS = 1_000
+"""Up to so many cells in ascending order, distinct ids are flagged cell by cell; otherwise pairs are sorted."""
 DENSE_CELLS = 1 << 22
 """Up to so many combinations of ids, groups are numbered through a table; beyond, by sorting."""
 
@@ -48,42 +50,53 @@ class Answer:
 
     def totals(self) -> Sums:
         """Everything that matches, as one row."""
-        return self._sums(np.zeros(len(self._visitors), np.int64), 1)[0]
+        return self._sums(np.zeros(len(self._visitors), np.int32), 1, self._query.metrics)[0]
 
     def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
         """All groups that can be among the first `count` by `term`, ties included, by their values, and their sums.
 
-        The sums are of the whole range. The groups are more than `count` when there are more of them.
+        The sums are of the whole range, and only of what groups can be ranked by. The groups are more than `count`
+        when there are more of them.
         """
         size = len(self._group_keys)
+        names = [name for name in self._query.metrics if {name, f"-{name}"} & {*self._query.order_by, term}]
+        counts = self._counts(self._group_ids, size, names)
         chosen = np.arange(size)
-        if term in ("-pageviews", "-events") and size > count:
-            which = self._is_pageview if term == "-pageviews" else slice(None)
-            counts = np.bincount(self._group_ids[which], minlength=size)
-            chosen = np.flatnonzero(counts >= np.partition(counts, size - count - 1)[size - count - 1])
+        if size > count and term.startswith("-") and term[1:] in counts:
+            values = counts[term[1:]]
+            chosen = np.flatnonzero(values >= np.partition(values, size - count - 1)[size - count - 1])
         groups = self._named(chosen)
         order = sorted(range(len(groups)), key=lambda at: by_value(groups[at]))
-        places = np.full(size, -1, np.int64)
-        places[chosen[order]] = np.arange(len(order))
-        return [groups[at] for at in order], self._sums(places[self._group_ids], len(order))
+        chosen = chosen[order]
+        groups = [groups[at] for at in order]
+        if set(names) <= counts.keys():
+            return groups, as_sums({name: values[chosen] for name, values in counts.items()})
+        places = np.full(size, -1, np.int32)
+        places[chosen] = np.arange(len(chosen))
+        return groups, self._sums(places[self._group_ids], len(chosen), names)
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
         """For each of the given groups (absent ones too), the sums of each bucket between the edges."""
         width = len(edges) - 1
         if not width or not groups:
             return [[] for _ in groups]
-        place = self._places(groups)[self._group_ids]
-        if width == 1:
-            cells = place
-        else:
-            cells = np.where(place < 0, -1, place * width + self._of_rows(self._base.frame.buckets(edges)))
-        sums = self._sums(cells, len(groups) * width)
+        sums = self._sums(self._cells(groups, edges, width), len(groups) * width, self._query.metrics)
         return [sums[at : at + width] for at in range(0, len(sums), width)]
+
+    def _cells(self, groups: Sequence[Group], edges: Sequence[int], width: int) -> Ids:
+        """For each matching event its cell: the place of its group times `width` and its bucket, or -1."""
+        if width == 1:
+            return self._places(groups)[self._group_ids]
+        buckets = self._of_rows(self._base.frame.buckets(edges))
+        if not self._query.group_by:
+            return buckets
+        place = self._places(groups)[self._group_ids].astype(np.int64)
+        return np.where(place < 0, -1, place * width + buckets)
 
     def _places(self, groups: Sequence[Group]) -> Ids:
         """For each group there is, its place among the given ones, or -1."""
         keys = self._group_keys
-        places = np.full(len(keys), -1, np.int64)
+        places = np.full(len(keys), -1, np.int32)
         candidates = np.arange(len(keys))
         for at, column in enumerate(self._columns):
             ids = column.values.find({group[at] for group in groups})
@@ -115,12 +128,12 @@ class Answer:
         """The number of each matching event's group, and for each group the ids of its values, column by column."""
         size = len(self._visitors)
         if not self._columns:
-            return np.zeros(size, np.int64), np.zeros((1, 0), np.int64)
+            return np.zeros(size, np.int32), np.zeros((1, 0), np.int64)
         numbers, keys = numbered(self._columns[0].ids, len(self._columns[0].values))
         keys = keys[:, None]
         for column in self._columns[1:]:
             width = len(column.values)
-            numbers, combined = numbered(numbers * width + column.ids, len(keys) * width)
+            numbers, combined = numbered(numbers.astype(np.int64) * width + column.ids, len(keys) * width)
             keys = np.column_stack([keys[combined // width], combined % width])
         return numbers, keys
 
@@ -129,23 +142,25 @@ class Answer:
         keys = self._group_keys[numbers].tolist()
         return [tuple(column.values[id_] for column, id_ in zip(self._columns, key, strict=True)) for key in keys]
 
-    def _sums(self, cells: Ids, size: int) -> list[Sums]:
-        """Sums per cell; an event whose cell is negative is in none of them."""
-        inside = np.flatnonzero(cells >= 0) if size and cells.size and cells.min() < 0 else None
-        chosen, visitors, sessions, views = (
-            array if inside is None else array[inside]
-            for array in (cells, self._visitors, self._sessions, self._is_pageview)
-        )
-        counted = {
-            "pageviews": np.bincount(chosen[views], minlength=size),
-            "events": np.bincount(chosen, minlength=size),
-            "unique_visitors": distinct(chosen, visitors, size),
-            "sessions": distinct(chosen, sessions, size),
-        }
-        if any(METRICS[name].sessions for name in self._query.metrics):
+    def _counts(self, cells: Ids, size: int, metrics: Sequence[str], inside: Ids | None = None) -> dict[str, Ids]:
+        """Of those metrics the ones that are counts of events, per cell; `inside` are the places of the events."""
+        counts = {"events": np.bincount(cells, minlength=size)}
+        if "pageviews" in metrics:
+            views = self._is_pageview if inside is None else self._is_pageview[inside]
+            counts["pageviews"] = np.bincount(cells[views], minlength=size)
+        return counts
+
+    def _sums(self, cells: Ids, size: int, metrics: Sequence[str]) -> list[Sums]:
+        """What those metrics take, per cell; an event whose cell is negative is in none of them."""
+        inside = np.flatnonzero(cells >= 0) if cells.size and cells.min() < 0 else None
+        chosen = cells if inside is None else cells[inside]
+        counted = self._counts(chosen, size, metrics, inside)
+        for name, ids in (("unique_visitors", self._visitors), ("sessions", self._sessions)):
+            if name in metrics:
+                counted[name] = distinct(chosen, ids if inside is None else ids[inside], size)
+        if any(METRICS[name].sessions for name in metrics):
             counted |= self._session_sums(cells, size)
-        columns = [values.tolist() for values in counted.values()]
-        return [Sums(**dict(zip(counted, values, strict=True))) for values in zip(*columns, strict=True)]
+        return as_sums(counted)
 
     def _session_sums(self, cells: Ids, size: int) -> dict[str, Ids]:
         """Whole sessions, each in the cell of its first matching event."""
@@ -224,6 +239,11 @@ class Base:
         return Column(path.values, page[sessions])
 
 
+def as_sums(counted: dict[str, Ids]) -> list[Sums]:
+    columns = [values.tolist() for values in counted.values()]
+    return [Sums(**dict(zip(counted, values, strict=True))) for values in zip(*columns, strict=True)]
+
+
 def by_value(group: Group) -> list[tuple[bool, str]]:
     """Sorts groups by their values in code point order, missing last."""
     return [(value is None, value or "") for value in group]
@@ -235,7 +255,7 @@ def numbered(ids: Ids, size: int) -> tuple[Ids, Ids]:
         present, numbers = np.unique(ids, return_inverse=True)
         return numbers, present
     present = np.flatnonzero(np.bincount(ids, minlength=size))
-    numbers = np.zeros(size, np.int64)
+    numbers = np.zeros(size, np.int32)
     numbers[present] = np.arange(len(present))
     return numbers[ids], present
 
@@ -243,14 +263,25 @@ def numbered(ids: Ids, size: int) -> tuple[Ids, Ids]:
 def distinct(cells: Ids, ids: Ids, size: int) -> Ids:
     """Per cell, how many different ids that are not 0 it holds."""
     width = int(ids.max(initial=0)) + 1
-    if size == 1:
-        seen = np.zeros(width, np.bool_)
-        seen[ids] = True
-        return np.array([np.count_nonzero(seen[1:])])
+    if size <= SERIES_CELLS and bool((cells[1:] >= cells[:-1]).all()):
+        return distinct_in_runs(cells, ids, size, width)
     pairs = cells.astype(np.int64) * width + ids
     pairs.sort()
     pairs = pairs[leading(pairs)]
     return np.bincount(pairs[pairs % width > 0] // width, minlength=size)
+
+
+def distinct_in_runs(cells: Ids, ids: Ids, size: int, width: int) -> Ids:
+    """The same for cells in ascending order, which each are a run of events: a flag per id, wiped after every run."""
+    begins = np.searchsorted(cells, np.arange(size + 1)).tolist()
+    seen = np.zeros(width, np.bool_)
+    counts = np.zeros(size, np.int64)
+    for cell in np.flatnonzero(np.diff(begins)).tolist():
+        seen[ids[begins[cell] : begins[cell + 1]]] = True
+        seen[0] = False
+        counts[cell] = np.count_nonzero(seen)
+        seen[:] = False
+    return counts
 
 
 def leading(values: Ids) -> Flags:

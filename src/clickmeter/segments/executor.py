@@ -32,7 +32,7 @@ class Executor:
         """Read what the query needs of start <= ts < end (ms), and match it."""
         wanted = Wanted(query.property_id, columns_of(query), start, end, query.include_bots)
         frame = self._reader.frame(wanted)
-        return HeadlineAnswer(frame) if is_headline(query) else Answer(query, frame)
+        return HeadlineAnswer(frame) if is_headline(query, start=start) else Answer(query, frame)
 
 
 @contextmanager

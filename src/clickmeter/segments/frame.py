@@ -67,6 +67,10 @@ class Part(Protocol):
 
     def ids(self, column: str) -> Ids: ...
 
+    def buckets(self, edges: Ids) -> Ids:
+        """For each event the number of the bucket between two edges (ms) that it is in."""
+        ...
+
 
 class Frame:
     """All parts of a range. Columns are put together when they are first asked for."""
@@ -97,16 +101,13 @@ class Frame:
 
     def buckets(self, edges: Sequence[int]) -> Ids:
         """For each event the number of the bucket between two edges that it is in."""
-        return joined([bucket_of(part, np.array(edges, np.int64)) for part in self.parts])
+        return joined([part.buckets(np.array(edges, np.int64)) for part in self.parts])
 
 
-def bucket_of(part: Part, edges: Ids) -> Ids:
-    """A part that lies within one bucket needs no look at its events."""
-    low, high = np.searchsorted(edges, [part.first, part.last], side="right") - 1
-    if low == high:
-        return np.full(part.events, low, np.int64)
-    buckets: Ids = low + np.searchsorted(edges[low + 1 : high + 1], part.ts(), side="right")
-    return buckets
+def bucket_range(part: Part, edges: Ids) -> tuple[int, int]:
+    """The first and the last bucket that a part's events can be in."""
+    low, high = (np.searchsorted(edges, [part.first, part.last], side="right") - 1).tolist()
+    return low, high
 
 
 def joined(arrays: Sequence[Ids]) -> Ids:

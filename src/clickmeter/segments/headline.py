@@ -10,8 +10,9 @@ from pyroaring import BitMap
 from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import METRICS
 from clickmeter.query.sums import Sums
-from clickmeter.segments.frame import bucket_of
+from clickmeter.segments.frame import bucket_range
 from clickmeter.segments.reader import SegmentPart
+from clickmeter.storage.segment import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 Group = tuple[str | None, ...]
 
 
-def is_headline(query: Query) -> bool:
-    """Whether a query tells nothing apart but buckets: no filters, no groups, no bots, no whole sessions."""
+def is_headline(query: Query, *, start: int) -> bool:
+    """Whether a query tells nothing apart but buckets of whole days in UTC, or the total of any range.
+
+    That is: no filters, no groups, no bots, no whole sessions, and days that begin where segments do.
+    """
     told_apart = query.groups or query.group_by or query.include_bots
-    return not told_apart and not any(METRICS[name].sessions for name in query.metrics)
+    whole_days = query.interval == "total" or (query.interval not in ("minute", "hour") and start % DAY_MS == 0)
+    return whole_days and not told_apart and not any(METRICS[name].sessions for name in query.metrics)
 
 
 class Tally:
@@ -88,7 +93,7 @@ class HeadlineAnswer:
         tallies = [Tally() for _ in edges[1:]]
         bounds = np.array(edges, np.int64)
         for part in self._frame.parts:
-            low, high = (np.searchsorted(bounds, [part.first, part.last], side="right") - 1).tolist()
+            low, high = bucket_range(part, bounds)
             if low == high and isinstance(part, SegmentPart) and part.counted:
                 tallies[low].add_segment(part)
             else:
@@ -98,7 +103,7 @@ class HeadlineAnswer:
     def _add_events(self, part: Part, bounds: Ids, tallies: list[Tally]) -> None:
         """Look at the events of a part that several buckets, or the range's ends, cut through."""
         pageview = self._frame.column_values("type").find({PAGEVIEW}).get(PAGEVIEW, -1)
-        buckets = bucket_of(part, bounds)
+        buckets = part.buckets(bounds)
         views, visitors, sessions = part.ids("type") == pageview, part.ids("visitor_id"), part.ids("session_id")
         for bucket in range(int(buckets.min()), int(buckets.max()) + 1):
             inside = buckets == bucket

@@ -13,7 +13,7 @@ from clickmeter.errors import Refusal
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
 from clickmeter.segments.dictionary import Dictionary
-from clickmeter.segments.frame import Frame, Values, joined
+from clickmeter.segments.frame import Frame, Values, bucket_range, joined
 from clickmeter.storage.segment import COLUMNS, DAY_MS
 
 if TYPE_CHECKING:
@@ -142,10 +142,18 @@ class SegmentPart:
         self.events = rows
         self._is_whole = self.first == day_start and self.last == day_start + DAY_MS - 1
         if not self._is_whole:
-            ts = self._absolute()[:rows]
-            self._picked = np.flatnonzero((ts >= wanted.start) & (ts < wanted.end))
-            self.events = len(self._picked)
+            self._pick(wanted.start - day_start, wanted.end - day_start, rows)
         self.counted = self._is_whole and not wanted.bots
+
+    def _pick(self, start: int, end: int, rows: int) -> None:
+        """Leave only the rows of start <= ts < end, in ms of the segment's day."""
+        ts = self._of_day()
+        if rows == self._segment.people:
+            low, high = np.searchsorted(ts[:rows], [max(start, 0), min(end, DAY_MS)]).tolist()
+            self._picked, self.events = slice(low, high), high - low
+        else:
+            self._picked = np.flatnonzero((ts >= max(start, 0)) & (ts < min(end, DAY_MS)))
+            self.events = len(self._picked)
 
     @property
     def pageviews(self) -> int:
@@ -160,7 +168,20 @@ class SegmentPart:
         return self._segment.without_session
 
     def ts(self) -> Ids:
-        return self._absolute()[self._picked]
+        return self._of_day()[self._picked].astype(np.int64) + self._segment.day * DAY_MS
+
+    def buckets(self, edges: Ids) -> Ids:
+        low, high = bucket_range(self, edges)
+        if low == high:
+            return np.full(self.events, low, np.int64)
+        between = edges[low + 1 : high + 1] - self._segment.day * DAY_MS
+        ts = self._of_day()[self._picked]
+        if isinstance(self._picked, slice) and self._picked.stop <= self._segment.people:
+            # Sorted: where each bucket begins is found without a look at every event.
+            begins = [0, *np.searchsorted(ts, between).tolist(), len(ts)]
+            return np.repeat(np.arange(low, high + 1), np.diff(begins))
+        buckets: Ids = low + np.searchsorted(between, ts, side="right")
+        return buckets
 
     def ids(self, column: str) -> Ids:
         return self._reader.column(self._segment, column)[self._picked]
@@ -171,8 +192,8 @@ class SegmentPart:
     def sessions(self) -> BitMap:
         return self._reader.bitmaps(self._segment)[1]
 
-    def _absolute(self) -> Ids:
-        return self._reader.column(self._segment, "ts").astype(np.int64) + self._segment.day * DAY_MS
+    def _of_day(self) -> Ids:
+        return self._reader.column(self._segment, "ts")
 
 
 class RawPart:
@@ -208,6 +229,10 @@ class RawPart:
 
     def ids(self, column: str) -> Ids:
         return self._columns[column]
+
+    def buckets(self, edges: Ids) -> Ids:
+        buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
+        return buckets
 
 
 def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:
