@@ -12,6 +12,7 @@ from clickmeter.cli.options import with_json, with_settings
 from clickmeter.cli.output import print_fields, print_json
 from clickmeter.cli.progress import progress
 from clickmeter.cli.property import known_property
+from clickmeter.errors import Refusal
 from clickmeter.segments.roller import REBUILD, REBUILT, Roller
 from clickmeter.storage.open import is_server_running, lock_server, open_events, open_metadata, open_rollups
 
@@ -81,8 +82,10 @@ def rebuild(*, settings: Settings, property_id: str | None) -> None:
         with closing(open_metadata(settings.database_url)) as metadata:
             property_id = known_property(metadata, property_id).id
     with stores(settings) as (events, rollups):
-        rollups.set_note(REBUILD, property_id or "")
-        wait = watch(rollups) if is_server_running(settings.database_url) else work(settings, events, rollups)
+        wanted = property_id or ""
+        # A rebuild of something else that is under way becomes one of everything.
+        rollups.set_note(REBUILD, wanted if rollups.note(REBUILD) in (None, wanted) else "")
+        wait = watch(settings, rollups) if is_server_running(settings.database_url) else work(settings, events, rollups)
         follow(wait, rollups, target=events.last_position())
     click.echo("All events are rolled up anew.")
 
@@ -97,12 +100,16 @@ def follow(wait: Callable[[], bool], rollups: RollupStore, *, target: int) -> No
             shown = max(shown, done)
 
 
-def watch(rollups: RollupStore) -> Callable[[], bool]:
+def watch(settings: Settings, rollups: RollupStore) -> Callable[[], bool]:
     """The server does it; look from time to time whether it has."""
 
     def wait() -> bool:
         time.sleep(LOOK_SECONDS)
-        return rollups.note(REBUILD) is not None
+        if rollups.note(REBUILD) is None:
+            return False
+        if not is_server_running(settings.database_url):
+            raise Refusal("store_unavailable", "The server ended before the rebuild did; run this command again.")
+        return True
 
     return wait
 

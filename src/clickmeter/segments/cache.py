@@ -31,8 +31,11 @@ class Cache:
         return made
 
     def put(self, name: Hashable, thing: Any, size: int) -> None:
-        """Keep a thing, in place of what had its name."""
-        self._bytes += size - self._things.pop(name, (None, 0))[1]
+        """Keep a thing, in place of what had its name, unless it is larger than the cache."""
+        self._bytes -= self._things.pop(name, (None, 0))[1]
+        if size > self._max_bytes:
+            return
+        self._bytes += size
         self._things[name] = (thing, size)
         while self._bytes > self._max_bytes:
             self._bytes -= self._things.popitem(last=False)[1][1]

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from clickmeter.storage.segment import BLOB_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-VERSION = 1
 HEAD = struct.Struct("<BBI")
 ENTRY = struct.Struct("<BBII")
 WIDTHS: dict[int, str] = {1: "<u1", 2: "<u2", 4: "<u4"}
@@ -49,7 +50,7 @@ def encode(columns: Mapping[int, NDArray[np.int64]], rows: int) -> bytes:
     """The blob of so many rows; `columns` are non-negative ids below 2^32, by column number."""
     packed = {number: pack(ids) for number, ids in sorted(columns.items()) if ids.any()}
     offset = directory_bytes(len(packed))
-    head = [HEAD.pack(VERSION, len(packed), rows)]
+    head = [HEAD.pack(BLOB_VERSION, len(packed), rows)]
     for number, (width, data) in packed.items():
         head.append(ENTRY.pack(number, width, offset, len(data)))
         offset += len(data)
@@ -67,7 +68,7 @@ def pack(ids: NDArray[np.int64]) -> tuple[int, bytes]:
 def directory(blob: bytes) -> Directory:
     """The directory at the beginning of a blob; UnknownVersionError when this program does not write such blobs."""
     version, count, rows = HEAD.unpack_from(blob)
-    if version != VERSION:
+    if version != BLOB_VERSION:
         raise UnknownVersionError(version)
     entries = (ENTRY.unpack_from(blob, HEAD.size + at * ENTRY.size) for at in range(count))
     return Directory(rows, {number: Entry(width, offset, length) for number, width, offset, length in entries})

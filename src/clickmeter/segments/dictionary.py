@@ -43,10 +43,18 @@ class Dictionary:
     def encode(self, values: Sequence[str | None]) -> NDArray[np.int64]:
         """The id of every value."""
         ids = self.ids
-        unknown = [value for value in dict.fromkeys(values) if value is not None and value not in ids]
-        if unknown:
-            self._learn(unknown)
-        return np.array([ids[value] for value in values], np.int64)
+        distinct = set(values)
+        if not distinct <= ids.keys():
+            self._learn([value for value in distinct if value is not None and value not in ids])
+        if len(distinct) == 1:
+            return np.full(len(values), ids[values[0]], np.int64)
+        return np.fromiter(map(ids.__getitem__, values), np.int64, len(values))
+
+    def find(self, value: str) -> int | None:
+        """The id of one value of a column that is not hashed, or None when it has none yet."""
+        if value not in self.ids and self._store and self._stored:
+            self.ids.update(self._known(self._store, [value], {}))
+        return self.ids.get(value)
 
     def _learn(self, values: list[str]) -> None:
         keys = dict(zip(values, map(hashed, values), strict=True)) if self._column in HASHED else {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clickmeter.query.fields import dimension
 from clickmeter.segments.execute import Answer
 from clickmeter.segments.headline import HeadlineAnswer, is_headline
-from clickmeter.segments.reader import Reader, Wanted
+from clickmeter.segments.reader import MAX_EVENTS, Reader, Wanted, require_affordable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,10 @@ class Executor:
         """Read what the query needs of start <= ts < end (ms), and match it."""
         wanted = Wanted(query.property_id, columns_of(query), start, end, query.include_bots)
         frame = self._reader.frame(wanted)
-        return HeadlineAnswer(frame) if is_headline(query, start=start) else Answer(query, frame)
+        if is_headline(query, start=start):
+            return HeadlineAnswer(frame)
+        require_affordable(len(frame), MAX_EVENTS)
+        return Answer(query, frame)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from pyroaring import BitMap
 
-from clickmeter.errors import Refusal
+from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
 from clickmeter.segments.dictionary import Dictionary
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore, RollupStore
     from clickmeter.storage.segment import StoredSegment
 
+MAX_EVENTS = 40_000_000
+"""A report that tells events apart takes about 40 bytes of memory for each."""
+MAX_RAW_EVENTS = 2_000_000
+"""Events whose data is looked into take a few microseconds each."""
 LIST_ENTRY_BYTES = 100
 """About what a value costs in memory."""
 DIRECTORY_BYTES = codec.directory_bytes(len(COLUMNS))
@@ -55,10 +59,12 @@ class Reader:
 
     def frame(self, wanted: Wanted) -> Frame:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
+        segments = [*self._segments(wanted)]
         if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
+            require_affordable(sum(part.events for part in segments), MAX_RAW_EVENTS)
             return self._raw_frame(wanted)
         tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
-        parts: list[Part] = [*self._segments(wanted)]
+        parts: list[Part] = [*segments]
         if tail.events:
             parts.append(tail)
 
@@ -233,6 +239,15 @@ class RawPart:
     def buckets(self, edges: Ids) -> Ids:
         buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
         return buckets
+
+
+def require_affordable(events: int, limit: int) -> None:
+    """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
+    if events > limit:
+        detail = (
+            f"This would look at {events:,} events one by one; at most {limit:,} are allowed. Ask for a shorter range."
+        )
+        raise refuse_parameter("from", "too_expensive", detail)
 
 
 def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:

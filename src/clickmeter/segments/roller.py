@@ -14,7 +14,7 @@ import numpy as np
 from clickmeter.model import PAGEVIEW
 from clickmeter.segments import build
 from clickmeter.segments.dictionary import Dictionaries
-from clickmeter.storage.segment import HASHED, IDS, PropertyRoll, Roll
+from clickmeter.storage.segment import HASHED, IDS, DiscardedError, PropertyRoll, Roll
 
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore, RollupStore
@@ -48,13 +48,22 @@ class Roller:
     def __init__(self, events: EventStore, rollups: RollupStore) -> None:
         self._events = events
         self._rollups = rollups
-        self._dictionaries = Dictionaries(rollups)
-        with rollups.snapshot() as watermark:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Go on from where the rollups are."""
+        with self._rollups.snapshot() as watermark:
             self._watermark = watermark
-        for name in rollups.properties():
-            # Of a rebuild that was not finished.
+            self._epoch = self._rollups.epoch()
+        self._begin_rebuild(None)
+
+    def _begin_rebuild(self, asked: str | None) -> None:
+        """Begin with what is asked for, or with nothing; what is there of an unfinished rebuild is dropped."""
+        for name in self._rollups.properties():
             if name.endswith(UNFINISHED):
-                rollups.forget(name)
+                self._rollups.forget(name)
+        self._dictionaries = Dictionaries(self._rollups)
+        self._rebuilding = asked
         self._rebuilt = 0
 
     @property
@@ -64,6 +73,15 @@ class Roller:
 
     def step(self) -> Step:
         """Roll up the next events, at most STEP_ROWS; when there are none, go on with a rebuild that was asked for."""
+        try:
+            return self._step()
+        except DiscardedError:
+            self._begin()
+            return Step(0, more=True)
+
+    def _step(self) -> Step:
+        if self._rollups.epoch() != self._epoch:
+            raise DiscardedError
         rows = self._events.arrivals(READ, after=self._watermark, limit=STEP_ROWS)
         if not rows:
             return self._rebuild()
@@ -75,10 +93,13 @@ class Roller:
         kept = [name for name in self._rollups.properties() if not name.endswith(UNFINISHED)]
         for name in set(kept) - self._events.live(kept):
             self._rollups.forget(name)
+        self._rollups.anchor()
 
     def _rebuild(self) -> Step:
         """The next events of a rebuild, up to the watermark; they take the place of the old ones when all are there."""
         asked = self._rollups.note(REBUILD)
+        if asked != self._rebuilding:
+            self._begin_rebuild(asked)
         if asked is None:
             return Step(0, more=False)
         wanted = asked or None
@@ -100,10 +121,9 @@ class Roller:
             # No event of it is left in the raw store.
             if wanted in (None, name):
                 self._rollups.forget(name)
-        self._dictionaries = Dictionaries(self._rollups)
-        self._rebuilt = 0
         for note in (REBUILD, REBUILT):
             self._rollups.set_note(note, None)
+        self._begin()
 
     def _parts(self, rows: list[tuple[Any, ...]], *, suffix: str, wanted: str | None) -> list[PropertyRoll]:
         """What the rows add to their properties, kept under their ids and `suffix`; to `wanted` alone, unless None."""
@@ -116,7 +136,7 @@ class Roller:
 
     def _store(self, watermark: int, parts: list[PropertyRoll]) -> None:
         try:
-            self._rollups.roll(Roll(watermark, parts))
+            self._rollups.roll(Roll(self._epoch, watermark, parts))
         except BaseException:
             # Ids given in this step were not stored; the next try gives them anew.
             self._dictionaries = Dictionaries(self._rollups)
@@ -142,7 +162,9 @@ class Roller:
         return part
 
     def _pageview(self, property_id: str) -> int:
-        return self._dictionaries.column(property_id, "type").ids.get(PAGEVIEW, NO_PAGEVIEW)
+        # Not only what this roller has met: segments it merges may be from before it was started.
+        known = self._dictionaries.column(property_id, "type").find(PAGEVIEW)
+        return NO_PAGEVIEW if known is None else known
 
     def _add(self, part: PropertyRoll, fresh: Segment, pageview: int) -> None:
         """Add a segment to its day, merged with the others of its size when there are enough of them."""

@@ -171,7 +171,14 @@ class RollupStore(Protocol):
         ...
 
     def roll(self, roll: Roll) -> None:
-        """Store one step of the roller, in one transaction."""
+        """Store one step of the roller, in one transaction; DiscardedError when the epoch is not the step's any more."""
+        ...
+
+    def anchor(self) -> None:
+        """Learn anew which event is at the watermark, whose absence would make these the rollups of other events.
+
+        To be called from time to time: events of deleted properties are purged.
+        """
         ...
 
     def forget(self, property_id: str) -> None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 DAY_MS = 86_400_000
+BLOB_VERSION = 1
+"""Of how `segments.codec` writes a blob: a store discards rollups with others."""
 
 COLUMNS: dict[str, int] = {
     "ts": 0,
@@ -87,8 +89,14 @@ class PropertyRoll(msgspec.Struct):
 class Roll(msgspec.Struct):
     """One step of the roller, stored whole or not at all."""
 
+    epoch: str
+    """The store's when the step began."""
     watermark: int
     properties: list[PropertyRoll]
+
+
+class DiscardedError(Exception):
+    """The rollups that a step was meant for are not there any more; the roller begins with what is there now."""
 
 
 class RollupStatistics(NamedTuple):

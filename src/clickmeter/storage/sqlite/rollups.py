@@ -6,13 +6,23 @@ and are made again. The file names the events it was made from; with any others 
 
 from __future__ import annotations
 
+import logging
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from clickmeter.storage.segment import COLUMNS, HASHED, PropertyRoll, RollupStatistics, Segment, StoredSegment
+from clickmeter.storage.segment import (
+    BLOB_VERSION,
+    COLUMNS,
+    HASHED,
+    DiscardedError,
+    PropertyRoll,
+    RollupStatistics,
+    Segment,
+    StoredSegment,
+)
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
@@ -22,7 +32,10 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore
     from clickmeter.storage.segment import Roll
 
-VERSION = 1
+log = logging.getLogger("clickmeter.storage")
+
+VERSION = f"1.{BLOB_VERSION}"
+"""Of the schema, and of what is in the blobs."""
 CHECKPOINT_PAGES = 4_000
 CACHE_KIB = 64 * 1024
 VALUES_AT_ONCE = 200
@@ -70,25 +83,33 @@ class SqliteRollups:
     """`RollupStore` over one connection of its own; not to be used from two threads at once."""
 
     def __init__(self, path: str, events: EventStore) -> None:
-        """Rollups of other events than these, or of more than there are, are dropped at once."""
+        """Rollups of other events than these, or of more than there are, are dropped at once, as are damaged ones."""
         self._path = path
         self._events = events
         with translated(path):
             create(path)
-            self._connection = connection = apsw.Connection(path)
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            for name, value in (
-                ("page_size", PAGE_BYTES),
-                ("journal_mode", "wal"),
-                ("synchronous", "normal"),
-                ("wal_autocheckpoint", CHECKPOINT_PAGES),
-                ("cache_size", -CACHE_KIB),
-            ):
-                connection.pragma(name, value)
-            if not self._is_ours():
-                with transaction(connection):
-                    if not self._is_ours():
-                        self._start_afresh()
+            self._connection = apsw.Connection(path)
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            try:
+                self._begin()
+            except (apsw.CorruptError, apsw.NotADBError) as error:
+                log.warning("%s cannot be read and is made anew from the events: %s", path, error)
+                empty(self._connection)
+                self._begin()
+
+    def _begin(self) -> None:
+        for name, value in (
+            ("page_size", PAGE_BYTES),
+            ("journal_mode", "wal"),
+            ("synchronous", "normal"),
+            ("wal_autocheckpoint", CHECKPOINT_PAGES),
+            ("cache_size", -CACHE_KIB),
+        ):
+            self._connection.pragma(name, value)
+        if not self._is_ours():
+            with transaction(self._connection):
+                if not self._is_ours():
+                    self._start_afresh()
 
     @contextmanager
     def snapshot(self) -> Iterator[int]:
@@ -143,11 +164,12 @@ class SqliteRollups:
 
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
+            if self.epoch() != roll.epoch:
+                raise DiscardedError
             for part in roll.properties:
                 self._roll_property(part)
-            newest = self._events.event_at(roll.watermark) or ""
-            for name, value in (("watermark", roll.watermark), ("event", newest)):
-                self._connection.execute("UPDATE state SET value = ? WHERE name = ?", (value, name))
+            self._set_state("watermark", roll.watermark)
+            self._set_state("event", self._events.event_at(roll.watermark) or "")
 
     def _roll_property(self, part: PropertyRoll) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
@@ -162,6 +184,11 @@ class SqliteRollups:
                 execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(values) - 1))
         executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in part.replaced])
         executemany(INSERT_SEGMENT, [(number, *(getattr(one, name) for name in FIELDS)) for one in part.segments])
+
+    def anchor(self) -> None:
+        with translated(self._path), transaction(self._connection):
+            if self._events.event_at(int(self._state("watermark"))) is None and self._state("event"):
+                self._set_state("event", "")
 
     def forget(self, property_id: str) -> None:
         with translated(self._path), transaction(self._connection):
@@ -178,7 +205,7 @@ class SqliteRollups:
             for new, old in names.items():
                 self._forget(old)
                 self._connection.execute("UPDATE properties SET id = ? WHERE id = ?", (old, new))
-            self._connection.execute("UPDATE state SET value = ? WHERE name = 'epoch'", (new_epoch(),))
+            self._set_state("epoch", new_epoch())
 
     def properties(self) -> list[str]:
         return [id_ for (id_,) in self._rows("SELECT id FROM properties ORDER BY id", ())]
@@ -241,6 +268,9 @@ class SqliteRollups:
     def _state(self, name: str) -> Any:
         return self._rows("SELECT value FROM state WHERE name = ?", (name,))[0][0]
 
+    def _set_state(self, name: str, value: str | int) -> None:
+        self._connection.execute("UPDATE state SET value = ? WHERE name = ?", (value, name))
+
     def _number(self, property_id: str) -> int:
         """The property's number in this file; 0, which no property has, when nothing of it is rolled up."""
         rows = self._rows("SELECT no FROM properties WHERE id = ?", (property_id,))
@@ -249,6 +279,16 @@ class SqliteRollups:
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         with translated(self._path):
             return self._connection.execute(sql, tuple(values)).fetchall()
+
+
+def empty(connection: apsw.Connection) -> None:
+    """Make an empty database of whatever the file holds, for every process that has it open."""
+    connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+    try:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.execute("VACUUM")
+    finally:
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
 
 
 def new_epoch() -> str:
