@@ -107,9 +107,10 @@ def settle(board: Board, store: Store) -> None:
         while time.monotonic() - started < patience:
             answer = reader.ask(target)
             if last and answer.status == 200 and last.milliseconds < answer.milliseconds * SETTLED_RATIO:
-                break
+                board.add("Served until reports are steady", time.monotonic() - started, "s")
+                return
             last = answer if answer.status == 200 else None
-    board.add("Served until reports are steady", time.monotonic() - started, "s")
+    board.add("Served until reports are steady", None, "s", details=f"they were not after {number(patience)} s")
 
 
 def measure_reports(board: Board, scale: Scale, store: Store) -> None:
