@@ -20,6 +20,7 @@ from clickmeter.web import ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
+from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
@@ -81,6 +82,7 @@ class Server:
         self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
         self._limits = Limits(enabled=settings.rate_limit)
         self._proxies = settings.trusted_proxies
+        self.backlog = Backlog()
         self._geo = Geo(settings.geoip_database) if settings.geoip_database else None
 
     async def start(self) -> None:
@@ -103,6 +105,7 @@ class Server:
             writer=self._writer,
             geo=self._geo,
             proxies=self._proxies,
+            backlog=self.backlog,
         )
         self._rest = Starlette(
             routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
@@ -122,6 +125,11 @@ class Server:
         await self._pool.stop()
         await self._gate.stop()
         await self._metadata.stop()
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether more batches wait, for their turn or for the disk, than can be answered soon."""
+        return self.backlog.is_full or self._writer.is_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["raw_path"] == ingest.PATH:
