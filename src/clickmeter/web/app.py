@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
 from clickmeter.ingest.geo import Geo
 from clickmeter.ingest.writer import Writer
@@ -83,7 +84,7 @@ class Server:
         self._limits = Limits(enabled=settings.rate_limit)
         self._proxies = settings.trusted_proxies
         self.backlog = Backlog()
-        self._geo = Geo(settings.geoip_database) if settings.geoip_database else None
+        self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
@@ -152,6 +153,13 @@ class Server:
     async def openapi(self, _: Request) -> Response:
         """This API, described."""
         return Response(openapi.document((INGEST, *ROUTES)), media_type="application/json")
+
+
+def open_geo(path: str) -> Geo:
+    try:
+        return Geo(path)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def handler_of(row: Endpoint, parts: dict[str, Any]) -> Any:
