@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,11 +71,10 @@ class HeadlineAnswer:
         self._frame = frame
 
     def unattributed(self) -> dict[str, int]:
-        total = self._total
-        return {"visitor_id": total.without_visitor, "session_id": total.without_session}
+        return {"visitor_id": self._total.without_visitor, "session_id": self._total.without_session}
 
     def totals(self) -> Sums:
-        return self._total.sums()
+        return self._total_sums
 
     def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
         del term, count
@@ -82,12 +82,18 @@ class HeadlineAnswer:
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
         del groups
+        if len(edges) == 2:
+            return [[self.totals()]]
         return [[tally.sums() for tally in self._tallies(edges)]]
 
-    @property
+    @cached_property
     def _total(self) -> Tally:
         [total] = self._tallies([np.iinfo(np.int64).min, np.iinfo(np.int64).max])
         return total
+
+    @cached_property
+    def _total_sums(self) -> Sums:
+        return self._total.sums()
 
     def _tallies(self, edges: Sequence[int]) -> list[Tally]:
         tallies = [Tally() for _ in edges[1:]]
