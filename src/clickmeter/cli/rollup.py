@@ -49,7 +49,10 @@ def status(*, settings: Settings, as_json: bool) -> None:
     """Show how much is rolled up, and how many events are not yet."""
     with stores(settings) as (events, rollups):
         found = rollups.statistics()
-        behind = events.last_position() - found.watermark
+        # Positions that duplicates were given and did not take are no events.
+        behind = (
+            events.last_position() - found.watermark if events.arrivals(["ts"], after=found.watermark, limit=1) else 0
+        )
         rebuilding = rollups.note(REBUILD) is not None
     shown = {
         "events": found.events,
@@ -87,7 +90,8 @@ def rebuild(*, settings: Settings, property_id: str | None) -> None:
         rollups.set_note(REBUILD, wanted if rollups.note(REBUILD) in (None, wanted) else "")
         wait = watch(settings, rollups) if is_server_running(settings.database_url) else work(settings, events, rollups)
         follow(wait, rollups, target=events.last_position())
-    click.echo("All events are rolled up anew.")
+    whose = f" of {property_id}" if property_id else ""
+    click.echo(f"All events{whose} are rolled up anew.")
 
 
 def follow(wait: Callable[[], bool], rollups: RollupStore, *, target: int) -> None:

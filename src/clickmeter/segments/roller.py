@@ -30,6 +30,8 @@ NO_PAGEVIEW = -1
 WHOLE = 2**31
 REBUILD, REBUILT = "rebuild", "rebuilt"
 """Notes: the property to build anew ("" for all of them), and up to which position that is done."""
+UNKNOWN = ""
+"""No epoch of any store."""
 UNFINISHED = "\n"
 """Follows the id of a property that is being built anew; no id holds it."""
 READ = ("ts", build.BOT, *IDS)
@@ -121,8 +123,9 @@ class Roller:
             # No event of it is left in the raw store.
             if wanted in (None, name):
                 self._rollups.forget(name)
-        for note in (REBUILD, REBUILT):
-            self._rollups.set_note(note, None)
+        self._rollups.set_note(REBUILT, None)
+        if self._rollups.note(REBUILD) == (wanted or ""):
+            self._rollups.set_note(REBUILD, None)
         self._begin()
 
     def _parts(self, rows: list[tuple[Any, ...]], *, suffix: str, wanted: str | None) -> list[PropertyRoll]:
@@ -138,8 +141,8 @@ class Roller:
         try:
             self._rollups.roll(Roll(self._epoch, watermark, parts))
         except BaseException:
-            # Ids given in this step were not stored; the next try gives them anew.
-            self._dictionaries = Dictionaries(self._rollups)
+            # Whether the step was stored, only the store knows: the next one begins with what is there.
+            self._epoch = UNKNOWN
             raise
         self._watermark = watermark
         for part in parts:
@@ -168,9 +171,8 @@ class Roller:
 
     def _add(self, part: PropertyRoll, fresh: Segment, pageview: int) -> None:
         """Add a segment to its day, merged with the others of its size when there are enough of them."""
-        small = self._rollups.small_segments(part.property_id, fresh.day, rows=LARGE_ROWS)
-        alike = [one for one in small if tier(one.rows) <= tier(fresh.rows)]
-        if len(alike) + 1 < MERGED_AT:
+        alike = joining(self._rollups.small_segments(part.property_id, fresh.day, rows=LARGE_ROWS), fresh.rows)
+        if not alike:
             part.segments.append(fresh)
             return
         blobs = [self._blob(one) for one in alike]
@@ -185,6 +187,17 @@ class Roller:
 def property_of(row: tuple[Any, ...]) -> str:
     """Sorts the rows of deleted properties, which have none, first."""
     return row[1] or ""
+
+
+def joining(small: list[StoredSegment], rows: int) -> list[StoredSegment]:
+    """Which segments one of so many rows is merged with; what comes of that may be one too many of the next size."""
+    chosen: list[StoredSegment] = []
+    while True:
+        alike = [one for one in small if one not in chosen and tier(one.rows) <= tier(rows)]
+        if len(alike) + 1 < MERGED_AT:
+            return chosen
+        chosen += alike
+        rows += sum(one.rows for one in alike)
 
 
 def tier(rows: int) -> int:

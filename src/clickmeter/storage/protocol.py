@@ -171,7 +171,7 @@ class RollupStore(Protocol):
         ...
 
     def roll(self, roll: Roll) -> None:
-        """Store one step of the roller, in one transaction; DiscardedError when the epoch is not the step's any more."""
+        """Store one step of the roller, in one transaction; DiscardedError when its epoch is over."""
         ...
 
     def anchor(self) -> None:
