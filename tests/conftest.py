@@ -29,6 +29,12 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture
+def new_url(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Gives the URL of a database that does not exist yet, another one each time."""
+    return lambda: ENGINES[engine](tmp_path_factory.mktemp(engine))
+
+
 @pytest.fixture(scope="session")
 def service(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server that every test may use, and none may stop."""

@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...]
     geoip_database: str
     report_workers: int
+    report_cache_mb: int
     log_level: str
 
 
@@ -123,6 +124,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse_integer(1, 64),
         "N",
         "How many processes answer reports, beside the one that takes events in.",
+    ),
+    Setting(
+        "report_cache_mb",
+        "192",
+        parse_integer(1, 1_000_000),
+        "MIB",
+        "How much memory each of them keeps decoded columns in; more makes reports over long ranges faster.",
     ),
     Setting(
         "log_level",

@@ -22,14 +22,16 @@ Body = dict[str, Any]
 class Answer(Protocol):
     """What an executor gives for one query and one range of instants."""
 
-    groups: list[Group]
-    """Every group with a matching event, sorted by its values, missing last; one empty group without group_by."""
-
     def unattributed(self) -> dict[str, int]: ...
 
     def totals(self) -> Sums: ...
 
-    def by_group(self) -> list[Sums]: ...
+    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
+        """Every group that can be among the first `count` by a term of order_by, ties included, with its sums.
+
+        Sorted by their values, missing last; more than `count` of them when there are more at all.
+        """
+        ...
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]: ...
 
@@ -37,7 +39,7 @@ class Answer(Protocol):
 class Executor(Protocol):
     """Answers queries from a store; the same numbers whatever the engine."""
 
-    def first_event(self, property_id: str) -> int | None: ...
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None: ...
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer: ...
 
@@ -83,7 +85,7 @@ def resolved(executor: Executor, query: Query, *, now: int) -> Query:
     """The query with its dates: the period ``all`` begins on the day of the first event, or today without any."""
     if query.from_ is not None:
         return query
-    first = executor.first_event(query.property_id)
+    first = executor.first_event(query.property_id, include_bots=query.include_bots)
     day = time.today(now if first is None else min(first, now), time.zone(query.timezone))
     return msgspec.structs.replace(query, from_=min(day.isoformat(), query.to))
 
@@ -114,16 +116,20 @@ def page_of(query: Query, answer: Answer) -> Page:
     """The groups from the query's offset on, ranked over the whole range."""
     if not query.group_by:
         return Page([()], more=False)
-    ranked = rank(query, answer.groups, answer.by_group())
     end = query.offset + query.limit
+    ranked = rank(query, *answer.leading(ranking_terms(query)[0], end))
     return Page(ranked[query.offset : end], more=len(ranked) > end)
+
+
+def ranking_terms(query: Query) -> list[str]:
+    """What groups are ranked by, in turn; ``time`` says nothing about that."""
+    return [term for term in query.order_by if term.removeprefix("-") != "time"] or [f"-{query.metrics[0]}"]
 
 
 def rank(query: Query, groups: Sequence[Group], sums: Sequence[Sums]) -> list[Group]:
     """Groups by order_by, each value as it is shown, missing last; ties in the order they come in."""
     order = list(range(len(groups)))
-    terms = [term for term in query.order_by if term.removeprefix("-") != "time"] or [f"-{query.metrics[0]}"]
-    for term in reversed(terms):
+    for term in reversed(ranking_terms(query)):
         value = value_of(query, term.removeprefix("-"), groups, sums)
         known = [place for place in order if value(place) is not None]
         unknown = [place for place in order if value(place) is None]

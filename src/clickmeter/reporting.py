@@ -18,8 +18,9 @@ from clickmeter import rendering, report
 from clickmeter.errors import Issue, Refusal
 from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
-from clickmeter.segments.execute import Executor
-from clickmeter.storage.open import open_events
+from clickmeter.segments.cache import Cache
+from clickmeter.segments.executor import executor
+from clickmeter.storage.open import open_events, open_rollups
 from clickmeter.worker import Worker, answer_requests
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ REPORT_SECONDS = 10
 GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
+MEBIBYTE = 1024 * 1024
 
 MODULE = "clickmeter.reporting"
 
@@ -72,8 +74,9 @@ decode_reply: Callable[[bytes], Answered | Refused] = msgspec.msgpack.Decoder(An
 class ReportPool:
     """The server's side: as many processes as the settings say, and a queue before them."""
 
-    def __init__(self, database_url: str, workers: int) -> None:
-        self._workers = [Worker(MODULE, [database_url]) for _ in range(workers)]
+    def __init__(self, database_url: str, *, workers: int, cache_mb: int) -> None:
+        """`cache_mb` is the memory each process keeps decoded columns in, in MiB."""
+        self._workers = [Worker(MODULE, [database_url, str(cache_mb)]) for _ in range(workers)]
         self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
         self._queued = 0
 
@@ -120,15 +123,31 @@ def overloaded() -> Refusal:
     return Refusal("overloaded", "Too many reports are waiting; ask again later.", retry_after=2)
 
 
-def answer(store: EventStore, request: Request) -> Answered:
-    """What the process does with one request."""
-    if isinstance(request, ExportRequest):
-        return export(store, request)
-    query = request.query
-    executor = Executor(store, deadline=time.monotonic() + REPORT_SECONDS)
-    body = report.run(executor, query, now=request.now, cursor_key=request.cursor_key)
-    rendered = rendering.render(body, query.format, query.metrics)
-    return Answered(rendered, rendering.MEDIA_TYPES[query.format], body["meta"]["next_cursor"])
+class Answerer:
+    """What a report process holds: the stores, and the columns it has decoded."""
+
+    def __init__(self, database_url: str, *, cache_mb: int) -> None:
+        self._events = open_events(database_url)
+        self._rollups = open_rollups(database_url, self._events)
+        self._cache = Cache(cache_mb * MEBIBYTE)
+
+    def answer(self, request: Request) -> Answered:
+        if isinstance(request, ExportRequest):
+            return export(self._events, request)
+        query = request.query
+        body = self.body(query, now=request.now, cursor_key=request.cursor_key, seconds=REPORT_SECONDS)
+        rendered = rendering.render(body, query.format, query.metrics)
+        return Answered(rendered, rendering.MEDIA_TYPES[query.format], body["meta"]["next_cursor"])
+
+    def body(self, query: Query, *, now: int, cursor_key: bytes, seconds: float) -> dict[str, Any]:
+        """A report's body; ``report_timeout`` when it takes longer than so many seconds."""
+        deadline = time.monotonic() + seconds
+        with executor(self._events, self._rollups, self._cache, deadline=deadline) as counting:
+            return report.run(counting, query, now=now, cursor_key=cursor_key)
+
+    def close(self) -> None:
+        self._rollups.close()
+        self._events.close()
 
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
@@ -149,18 +168,18 @@ def exported(event: Event) -> dict[str, Any]:
 
 
 def main() -> None:
-    """``python -m clickmeter.reporting SOCKET DATABASE_URL``; started by the server alone."""
+    """``python -m clickmeter.reporting SOCKET DATABASE_URL CACHE_MB``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    store = open_events(sys.argv[2])
+    answerer = Answerer(sys.argv[2], cache_mb=int(sys.argv[3]))
 
     def handle(payload: bytes) -> bytes:
         try:
-            return encode(answer(store, decode_request(payload)))
+            return encode(answerer.answer(decode_request(payload)))
         except Refusal as refusal:
             return encode(Refused(refusal.code, refusal.detail, refusal.issues, refusal.retry_after))
 
     answer_requests(handle)
-    store.close()
+    answerer.close()
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clickmeter import report
 from clickmeter.cli.options import with_json, with_settings
 from clickmeter.cli.output import NO_VALUE, print_json, print_table, printable
 from clickmeter.cli.property import known_property
 from clickmeter.query.fields import ENDPOINTS, INTERVALS, METRICS, PERIODS
 from clickmeter.query.query import parse
-from clickmeter.segments.execute import Executor
-from clickmeter.storage.open import open_events, open_metadata
+from clickmeter.reporting import Answerer
+from clickmeter.storage.open import open_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,9 +103,8 @@ def answer(
         property_ = known_property(metadata, property_id)
         cursor_key = metadata.secret("cursor")
     query = parse(endpoint, params, property_, now=now, cursor_key=cursor_key)
-    with closing(open_events(settings.database_url)) as events:
-        body = report.run(Executor(events, deadline=math.inf), query, now=now, cursor_key=cursor_key)
-    return property_, body
+    with closing(Answerer(settings.database_url, cache_mb=settings.report_cache_mb)) as answerer:
+        return property_, answerer.body(query, now=now, cursor_key=cursor_key, seconds=math.inf)
 
 
 def show(property_: Property, endpoint: str, body: dict[str, Any]) -> None:

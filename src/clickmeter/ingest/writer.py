@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_WAITING_EVENTS = 20_000
 MAX_WAITING_BYTES = 32 * 1024 * 1024
+USUAL_EVENTS = 100
 MAX_GROUP_EVENTS = 4_000
 MAX_GROUP_BYTES = 8 * 1024 * 1024
 GROUPS_UNDER_WAY = 2
@@ -63,6 +64,11 @@ class Writer:
         everything = [waiting.future for group in (*self._under_way, self._waiting) for waiting in group]
         await asyncio.gather(*everything, return_exceptions=True)
         await self._worker.stop()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is waiting that a batch of usual size would be refused, so that none need be looked at."""
+        return self._events + USUAL_EVENTS > MAX_WAITING_EVENTS or self._bytes > MAX_WAITING_BYTES
 
     async def check(self) -> None:
         """Return when events can be stored, else raise ``store_unavailable``; asks the store only after a failure."""

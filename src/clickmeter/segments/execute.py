@@ -11,124 +11,184 @@ from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import METRICS, dimension
 from clickmeter.query.filters import matches, plan
 from clickmeter.query.sums import Sums
-from clickmeter.segments.columns import Column, Events, read
+from clickmeter.segments.frame import Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clickmeter.query.query import Query
-    from clickmeter.segments.columns import Flags, Ids
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.segments.frame import Flags, Frame, Ids
 
 Group = tuple[str | None, ...]
 
 SESSION_SUMS = ("whole_sessions", "bounces", "session_ms", "session_pageviews")
+SERIES_CELLS = 1_000
+"""Up to so many cells in ascending order, distinct ids are flagged cell by cell; otherwise pairs are sorted."""
+DENSE_CELLS = 1 << 22
+"""Up to so many combinations of ids, groups are numbered through a table; beyond, by sorting."""
 
 
 class Answer:
     """The events of one range that match a query, ready to be summed by group and bucket."""
 
-    def __init__(self, query: Query, events: Events) -> None:
+    def __init__(self, query: Query, frame: Frame) -> None:
         self._query = query
-        counted = np.ones(len(events.ts), np.bool_) if query.include_bots else ~events.bot
-        self._base = Base(events, counted)
-        self._rows = np.flatnonzero(self._matching())
-        self._ts = self._base.ts[self._rows]
-        self._visitors = self._base.column("visitor_id").ids[self._rows]
-        self._sessions = self._base.column("session_id").ids[self._rows]
-        self._is_pageview = self._base.is_pageview[self._rows]
-        self._group_ids, self.groups = self._grouped()
+        self._base = Base(frame)
+        self._rows = self._matching_rows()
+        self._visitors = self._of_rows(frame.ids("visitor_id"))
+        self._sessions = self._of_rows(frame.ids("session_id"))
+        self._is_pageview = self._of_rows(self._base.is_pageview)
+        self._group_ids, self._group_keys = self._grouped()
 
     def unattributed(self) -> dict[str, int]:
         """How many matching events have no visitor id, and no session id."""
+        size = len(self._visitors)
         return {
-            "visitor_id": int(np.count_nonzero(self._visitors == 0)),
-            "session_id": int(np.count_nonzero(self._sessions == 0)),
+            "visitor_id": size - int(np.count_nonzero(self._visitors)),
+            "session_id": size - int(np.count_nonzero(self._sessions)),
         }
 
     def totals(self) -> Sums:
         """Everything that matches, as one row."""
-        return self._sums(np.zeros(len(self._rows), np.int64), 1)[0]
+        return self._sums(np.zeros(len(self._visitors), np.int32), 1, self._query.metrics)[0]
 
-    def by_group(self) -> list[Sums]:
-        """The whole range, for each of `groups`."""
-        return self._sums(self._group_ids, len(self.groups))
+    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
+        """All groups that can be among the first `count` by `term`, ties included, by their values, and their sums.
+
+        The sums are of the whole range, and only of what groups can be ranked by. The groups are more than `count`
+        when there are more of them.
+        """
+        size = len(self._group_keys)
+        names = [name for name in self._query.metrics if {name, f"-{name}"} & {*self._query.order_by, term}]
+        counts = self._counts(self._group_ids, size, names)
+        chosen = np.arange(size)
+        if size > count and term.startswith("-") and term[1:] in counts:
+            values = counts[term[1:]]
+            chosen = np.flatnonzero(values >= np.partition(values, size - count - 1)[size - count - 1])
+        groups = self._named(chosen)
+        order = sorted(range(len(groups)), key=lambda at: by_value(groups[at]))
+        chosen = chosen[order]
+        groups = [groups[at] for at in order]
+        if set(names) <= counts.keys():
+            return groups, as_sums({name: values[chosen] for name, values in counts.items()})
+        places = np.full(size, -1, np.int32)
+        places[chosen] = np.arange(len(chosen))
+        return groups, self._sums(places[self._group_ids], len(chosen), names)
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
         """For each of the given groups (absent ones too), the sums of each bucket between the edges."""
-        places = {group: place for place, group in enumerate(groups)}
-        place_of = np.array([places.get(group, -1) for group in self.groups], np.int64)
         width = len(edges) - 1
         if not width or not groups:
             return [[] for _ in groups]
-        bucket = np.searchsorted(np.array(edges, np.int64), self._ts, side="right") - 1
-        place = place_of[self._group_ids] if len(self._group_ids) else self._group_ids
-        sums = self._sums(np.where(place < 0, -1, place * width + bucket), len(groups) * width)
+        sums = self._sums(self._cells(groups, edges, width), len(groups) * width, self._query.metrics)
         return [sums[at : at + width] for at in range(0, len(sums), width)]
 
-    def _matching(self) -> Flags:
-        matching = np.ones(len(self._base.ts), np.bool_)
+    def _cells(self, groups: Sequence[Group], edges: Sequence[int], width: int) -> Ids:
+        """For each matching event its cell: the place of its group times `width` and its bucket, or -1."""
+        if width == 1:
+            return self._places(groups)[self._group_ids]
+        buckets = self._of_rows(self._base.frame.buckets(edges))
+        if not self._query.group_by:
+            return buckets
+        place = self._places(groups)[self._group_ids].astype(np.int64)
+        return np.where(place < 0, -1, place * width + buckets)
+
+    def _places(self, groups: Sequence[Group]) -> Ids:
+        """For each group there is, its place among the given ones, or -1."""
+        keys = self._group_keys
+        places = np.full(len(keys), -1, np.int32)
+        candidates = np.arange(len(keys))
+        for at, column in enumerate(self._columns):
+            ids = column.values.find({group[at] for group in groups})
+            candidates = candidates[np.isin(keys[candidates, at], list(ids.values()))]
+        wanted = {group: place for place, group in enumerate(groups)}
+        for number, group in zip(candidates, self._named(candidates), strict=True):
+            places[number] = wanted.get(group, -1)
+        return places
+
+    def _of_rows(self, column: Ids) -> Ids:
+        return column if self._rows is None else column[self._rows]
+
+    def _matching_rows(self) -> Ids | None:
+        """The places of the events that match; None for all of them."""
+        matching: Flags | None = None
         for clause in plan(self._query.groups):
             column = self._base.dimension(clause.dimension)
-            matching &= column.where(lambda value: any(matches(one, value) for one in clause.alternatives))  # noqa: B023 - called at once
-        return matching
+            found = column.where(lambda value: any(matches(one, value) for one in clause.alternatives))  # noqa: B023 - called at once
+            matching = found if matching is None else matching & found
+        return None if matching is None else np.flatnonzero(matching)
 
-    def _grouped(self) -> tuple[Ids, list[Group]]:
-        """The id of each matching event's group, and the groups in the order of their values, missing last."""
+    @cached_property
+    def _columns(self) -> list[Column]:
+        """The columns of group_by, of the matching events."""
         columns = [self._base.dimension(name) for name in self._query.group_by]
-        if not columns:
-            return np.zeros(len(self._rows), np.int64), [()]
-        combined = np.zeros(len(self._rows), np.int64)
-        for column in columns:
-            # Ids of groups so far times the places of this column: renumbered each time, so it cannot overflow.
-            _, combined = np.unique(combined, return_inverse=True)
-            combined = combined * len(column.values) + column.order()[column.ids[self._rows]]
-        _, first, ids = np.unique(combined, return_index=True, return_inverse=True)
-        rows = self._rows[first]
-        groups = list(zip(*([column.values[id_] for id_ in column.ids[rows]] for column in columns), strict=True))
-        return ids, groups
+        return [Column(column.values, self._of_rows(column.ids)) for column in columns]
 
-    def _sums(self, cells: Ids, size: int) -> list[Sums]:
-        """Sums per cell; an event whose cell is negative is in none of them."""
-        inside = cells >= 0
-        counted = {
-            "pageviews": np.bincount(cells[inside & self._is_pageview], minlength=size),
-            "events": np.bincount(cells[inside], minlength=size),
-            "unique_visitors": distinct(cells, self._visitors, size),
-            "sessions": distinct(cells, self._sessions, size),
-        }
-        if any(METRICS[name].sessions for name in self._query.metrics):
+    def _grouped(self) -> tuple[Ids, Ids]:
+        """The number of each matching event's group, and for each group the ids of its values, column by column."""
+        size = len(self._visitors)
+        if not self._columns:
+            return np.zeros(size, np.int32), np.zeros((1, 0), np.int64)
+        numbers, keys = numbered(self._columns[0].ids, len(self._columns[0].values))
+        keys = keys[:, None]
+        for column in self._columns[1:]:
+            width = len(column.values)
+            numbers, combined = numbered(numbers.astype(np.int64) * width + column.ids, len(keys) * width)
+            keys = np.column_stack([keys[combined // width], combined % width])
+        return numbers, keys
+
+    def _named(self, numbers: Ids) -> list[Group]:
+        """The values of these groups."""
+        keys = self._group_keys[numbers].tolist()
+        return [tuple(column.values[id_] for column, id_ in zip(self._columns, key, strict=True)) for key in keys]
+
+    def _counts(self, cells: Ids, size: int, metrics: Sequence[str], inside: Ids | None = None) -> dict[str, Ids]:
+        """Of those metrics the ones that are counts of events, per cell; `inside` are the places of the events."""
+        counts = {"events": np.bincount(cells, minlength=size)}
+        if "pageviews" in metrics:
+            views = self._is_pageview if inside is None else self._is_pageview[inside]
+            counts["pageviews"] = np.bincount(cells[views], minlength=size)
+        return counts
+
+    def _sums(self, cells: Ids, size: int, metrics: Sequence[str]) -> list[Sums]:
+        """What those metrics take, per cell; an event whose cell is negative is in none of them."""
+        inside = np.flatnonzero(cells >= 0) if cells.size and cells.min() < 0 else None
+        chosen = cells if inside is None else cells[inside]
+        counted = self._counts(chosen, size, metrics, inside)
+        for name, ids in (("unique_visitors", self._visitors), ("sessions", self._sessions)):
+            if name in metrics:
+                counted[name] = distinct(chosen, ids if inside is None else ids[inside], size)
+        if any(METRICS[name].sessions for name in metrics):
             counted |= self._session_sums(cells, size)
-        return [
-            Sums(**dict(zip(counted, map(int, values), strict=True))) for values in zip(*counted.values(), strict=True)
-        ]
+        return as_sums(counted)
 
     def _session_sums(self, cells: Ids, size: int) -> dict[str, Ids]:
         """Whole sessions, each in the cell of its first matching event."""
         owners = cells[self._first_of_session]
         sessions = self._sessions[self._first_of_session][owners >= 0]
         owners = owners[owners >= 0]
-        base = self._base.session_sums
-        values = (np.ones(len(owners), np.int64), *(column[sessions] for column in base))
+        values = (np.ones(len(owners), np.int64), *(column[sessions] for column in self._base.session_sums))
         return {name: weighted(owners, value, size) for name, value in zip(SESSION_SUMS, values, strict=True)}
 
     @cached_property
     def _first_of_session(self) -> Ids:
         """Per session, the place of its first matching event; of several at that instant, of the first group's."""
-        order = np.lexsort((self._group_ids, self._ts, self._sessions))
-        order = order[self._sessions[order] > 0]
-        return order[leading(self._sessions[order])]
+        ts = self._of_rows(self._base.frame.ts)
+        first = np.full(self._base.session_ids, np.iinfo(np.int64).max)
+        np.minimum.at(first, self._sessions, ts)
+        tied = np.flatnonzero((self._sessions > 0) & (ts == first[self._sessions]))
+        groups = self._named(np.arange(len(self._group_keys)))
+        rank = np.empty(len(groups), np.int64)
+        rank[sorted(range(len(groups)), key=lambda at: by_value(groups[at]))] = np.arange(len(groups))
+        tied = tied[np.lexsort((rank[self._group_ids[tied]], self._sessions[tied]))]
+        return tied[leading(self._sessions[tied])]
 
 
 class Base:
     """All events of the range that count, before filters: what sessions are made of."""
 
-    def __init__(self, events: Events, counted: Flags) -> None:
-        self._columns = {name: Column(column.values, column.ids[counted]) for name, column in events.columns.items()}
-        self.ts = events.ts[counted]
-
-    def column(self, name: str) -> Column:
-        return self._columns[name]
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
 
     def dimension(self, name: str) -> Column:
         """The column a dimension's values are in; entry and exit pages are worked out from the sessions."""
@@ -136,69 +196,92 @@ class Base:
         assert known is not None, name
         if known.of_session:
             return self._page_of_session(last=name == "exit_page")
-        return self._columns[known.column]
+        return self.frame.column(known.column)
 
     @cached_property
     def is_pageview(self) -> Flags:
-        return self._columns["type"].where(lambda type_: type_ == PAGEVIEW)
+        return self.frame.column("type").where(lambda type_: type_ == PAGEVIEW)
+
+    @cached_property
+    def session_ids(self) -> int:
+        """One more than the greatest id of a session."""
+        return int(self._sessions.max(initial=0)) + 1
+
+    @cached_property
+    def _sessions(self) -> Ids:
+        return self.frame.ids("session_id")
 
     @cached_property
     def session_sums(self) -> tuple[Ids, Ids, Ids]:
         """Per session id: whether it has exactly one event, last - first ts in ms, and its pageviews."""
-        session = self._columns["session_id"]
-        size = len(session.values)
+        sessions, size, ts = self._sessions, self.session_ids, self.frame.ts
         first, last = np.full(size, np.iinfo(np.int64).max), np.full(size, np.iinfo(np.int64).min)
-        np.minimum.at(first, session.ids, self.ts)
-        np.maximum.at(last, session.ids, self.ts)
-        once = (np.bincount(session.ids, minlength=size) == 1).astype(np.int64)
-        return once, last - first, np.bincount(session.ids[self.is_pageview], minlength=size)
+        np.minimum.at(first, sessions, ts)
+        np.maximum.at(last, sessions, ts)
+        once = (np.bincount(sessions, minlength=size) == 1).astype(np.int64)
+        return once, last - first, np.bincount(sessions[self.is_pageview], minlength=size)
 
     def _page_of_session(self, *, last: bool) -> Column:
         """The path of each event's session's first or last pageview; ties: the smallest or the greatest path."""
-        path, session = self._columns["path"], self._columns["session_id"]
-        rows = np.flatnonzero(self.is_pageview & (session.ids > 0))
-        place = path.order()[path.ids[rows]]
-        if last:
-            # A missing path loses in both directions, so it comes before all others here.
-            place = np.where(path.ids[rows] == 0, len(path.values), -place)
-        ts = -self.ts[rows] if last else self.ts[rows]
-        rows = rows[np.lexsort((place, ts, session.ids[rows]))]
-        rows = rows[leading(session.ids[rows])]
-        page = np.zeros(len(session.values), np.int64)
-        page[session.ids[rows]] = path.ids[rows]
-        return Column(path.values, page[session.ids])
+        path, sessions = self.frame.column("path"), self._sessions
+        # A missing path is none to begin or to end with where another has the same instant.
+        rows = np.flatnonzero(self.is_pageview & (sessions > 0))
+        ts = -self.frame.ts[rows] if last else self.frame.ts[rows]
+        edge = np.full(self.session_ids, np.iinfo(np.int64).max)
+        np.minimum.at(edge, sessions[rows], ts)
+        rows = rows[(ts == edge[sessions[rows]]) & (path.ids[rows] > 0)]
+        present, numbers = np.unique(path.ids[rows], return_inverse=True)
+        place = path.values.rank(present)[numbers]
+        rows = rows[np.lexsort((-place if last else place, sessions[rows]))]
+        rows = rows[leading(sessions[rows])]
+        page = np.zeros(self.session_ids, np.int64)
+        page[sessions[rows]] = path.ids[rows]
+        return Column(path.values, page[sessions])
 
 
-class Executor:
-    """Answers queries from a store that keeps rows, each within a time limit."""
+def as_sums(counted: dict[str, Ids]) -> list[Sums]:
+    columns = [values.tolist() for values in counted.values()]
+    return [Sums(**dict(zip(counted, values, strict=True))) for values in zip(*columns, strict=True)]
 
-    def __init__(self, store: EventStore, *, deadline: float) -> None:
-        """`deadline` is on the monotonic clock, in seconds; past it a report is ``report_timeout``."""
-        self._store = store
-        self._deadline = deadline
 
-    def first_event(self, property_id: str) -> int | None:
-        return self._store.first_event(property_id)
+def by_value(group: Group) -> list[tuple[bool, str]]:
+    """Sorts groups by their values in code point order, missing last."""
+    return [(value is None, value or "") for value in group]
 
-    def answer(self, query: Query, *, start: int, end: int) -> Answer:
-        """Read what the query needs of start <= ts < end (ms), and match it."""
-        names = {"type", "visitor_id", "session_id"}
-        for name in (*query.group_by, *(one.dimension for group in query.groups for one in group)):
-            known = dimension(name)
-            assert known is not None, name
-            names.add(known.column)
-        events = read(self._store, query.property_id, sorted(names), start=start, end=end, deadline=self._deadline)
-        return Answer(query, events)
+
+def numbered(ids: Ids, size: int) -> tuple[Ids, Ids]:
+    """Ids below `size` numbered through from 0 without gaps, and which id each number stands for."""
+    if size > DENSE_CELLS:
+        present, numbers = np.unique(ids, return_inverse=True)
+        return numbers, present
+    present = np.flatnonzero(np.bincount(ids, minlength=size))
+    numbers = np.zeros(size, np.int32)
+    numbers[present] = np.arange(len(present))
+    return numbers[ids], present
 
 
 def distinct(cells: Ids, ids: Ids, size: int) -> Ids:
     """Per cell, how many different ids that are not 0 it holds."""
-    counted = (cells >= 0) & (ids > 0)
-    if not counted.any():
-        return np.zeros(size, np.int64)
-    width = int(ids.max()) + 1
-    pairs = np.sort(cells[counted] * width + ids[counted])
-    return np.bincount(pairs[leading(pairs)] // width, minlength=size)
+    width = int(ids.max(initial=0)) + 1
+    if size <= SERIES_CELLS and bool((cells[1:] >= cells[:-1]).all()):
+        return distinct_in_runs(cells, ids, size, width)
+    pairs = cells.astype(np.int64) * width + ids
+    pairs.sort()
+    pairs = pairs[leading(pairs)]
+    return np.bincount(pairs[pairs % width > 0] // width, minlength=size)
+
+
+def distinct_in_runs(cells: Ids, ids: Ids, size: int, width: int) -> Ids:
+    """The same for cells in ascending order, which each are a run of events: a flag per id, wiped after every run."""
+    begins = np.searchsorted(cells, np.arange(size + 1)).tolist()
+    seen = np.zeros(width, np.bool_)
+    counts = np.zeros(size, np.int64)
+    for cell in np.flatnonzero(np.diff(begins)).tolist():
+        seen[ids[begins[cell] : begins[cell + 1]]] = True
+        seen[0] = False
+        counts[cell] = np.count_nonzero(seen)
+        seen[:] = False
+    return counts
 
 
 def leading(values: Ids) -> Flags:

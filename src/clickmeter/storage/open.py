@@ -8,7 +8,7 @@ from clickmeter.errors import Refusal
 from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, MetadataStore
+    from clickmeter.storage.protocol import EventStore, MetadataStore, RollupStore
 
 
 class Lock(Protocol):
@@ -22,7 +22,11 @@ class Engine(Protocol):
 
     def open_events(self, url: str, *, server_writes: bool) -> EventStore: ...
 
+    def open_rollups(self, url: str, events: EventStore) -> RollupStore: ...
+
     def lock_server(self, url: str) -> Lock: ...
+
+    def is_server_running(self, url: str) -> bool: ...
 
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
@@ -47,6 +51,16 @@ def open_events(url: str, *, server_writes: bool = False) -> EventStore:
     `server_writes` is for the one process of a server that stores events.
     """
     return engine_of(url).open_events(url, server_writes=server_writes)
+
+
+def open_rollups(url: str, events: EventStore) -> RollupStore:
+    """The rollups of the events at `url`; emptied when they are of others."""
+    return engine_of(url).open_rollups(url, events)
+
+
+def is_server_running(url: str) -> bool:
+    """Whether a server keeps the rollups of `url` up to date now."""
+    return engine_of(url).is_server_running(url)
 
 
 def lock_server(url: str) -> Lock:

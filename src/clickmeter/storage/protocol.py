@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property
+    from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
 
 class MetadataStore(Protocol):
@@ -77,16 +79,41 @@ class EventStore(Protocol):
         ...
 
     def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int
+        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
         """The named columns of the property's events with start <= ts < end, in lists of rows, in no set order.
 
-        Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign).
+        Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign). With `after`, only events past
+        that position in the order of arrival.
         """
         ...
 
-    def first_event(self, property_id: str) -> int | None:
-        """The smallest ts of the property's events that are not bots, or None when it has none."""
+    def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
+        """Up to `limit` events of all properties in order of arrival, the first one past position `after`.
+
+        Rows of position, property id, and the named columns. An event that is committed later never has a smaller
+        position than one returned here.
+        """
+        ...
+
+    def last_position(self) -> int:
+        """The position of the newest event there has ever been; 0 without any."""
+        ...
+
+    def live(self, property_ids: Sequence[str]) -> set[str]:
+        """Those of the properties that exist and are not deleted."""
+        ...
+
+    def identity(self) -> str:
+        """What tells this store from any other; a copy has the same."""
+        ...
+
+    def event_at(self, position: int) -> str | None:
+        """The id of the event at a position, which tells a store from a copy that went another way; None without."""
+        ...
+
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
+        """The smallest ts of the property's events, bots' or not, or None when it has none."""
         ...
 
     def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
@@ -99,6 +126,90 @@ class EventStore(Protocol):
 
     def check(self) -> None:
         """Write something that changes nothing, durably: returns when events can be stored, raises when not."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RollupStore(Protocol):
+    """Column segments and their dictionaries: derived from raw events, and made anew from them at any time."""
+
+    def snapshot(self) -> AbstractContextManager[int]:
+        """Everything read inside is of one moment. Gives the watermark: the events up to that position are in it."""
+        ...
+
+    def epoch(self) -> str:
+        """Changes when everything was thrown away: ids of segments and of values then mean something else."""
+        ...
+
+    def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
+        """The property's segments of these days, both inclusive, by day."""
+        ...
+
+    def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
+        """A segment's visitors and sessions."""
+        ...
+
+    def read(self, segment_id: int, *, offset: int, length: int) -> bytes:
+        """Part of a segment's blob; less when it is not so long."""
+        ...
+
+    def size(self, property_id: str, column: str) -> int:
+        """How many values the dictionary has: ids are 1 to this."""
+        ...
+
+    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
+        """The values with ids above `after`, by id."""
+        ...
+
+    def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
+        """The ids of those values that the dictionary has; hashes for hashed columns."""
+        ...
+
+    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
+        """The segments of one day with fewer than so many rows."""
+        ...
+
+    def roll(self, roll: Roll) -> None:
+        """Store one step of the roller, in one transaction; DiscardedError when its epoch is over."""
+        ...
+
+    def anchor(self) -> None:
+        """Learn anew which event is at the watermark, whose absence would make these the rollups of other events.
+
+        To be called from time to time: events of deleted properties are purged.
+        """
+        ...
+
+    def forget(self, property_id: str) -> None:
+        """Remove everything of a property."""
+        ...
+
+    def replace(self, names: Mapping[str, str]) -> None:
+        """Let what is kept under each new name take the place of what is kept under the old one, all at once.
+
+        `names` is new name -> old name; the epoch changes.
+        """
+        ...
+
+    def properties(self) -> list[str]:
+        """The ids of the properties of which anything is kept."""
+        ...
+
+    def note(self, name: str) -> str | None:
+        """A short text kept beside the rollups, or None."""
+        ...
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a short text, or with None keep it no longer."""
+        ...
+
+    def discard(self) -> None:
+        """Remove everything: the watermark is 0 afterwards."""
+        ...
+
+    def statistics(self) -> RollupStatistics:
+        """How much there is of everything."""
         ...
 
     def close(self) -> None: ...

@@ -10,15 +10,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
 from clickmeter.ingest.geo import Geo
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
+from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
 from clickmeter.web import ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
+from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
@@ -76,26 +79,34 @@ class Server:
         self._metadata = Metadata(lambda: open_metadata(url))
         self._gate = Gate(self._metadata)
         self._writer = Writer(url)
-        self._pool = ReportPool(url, settings.report_workers)
+        self._rolling = Rolling(url)
+        self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
         self._limits = Limits(enabled=settings.rate_limit)
         self._proxies = settings.trusted_proxies
-        self._geo = Geo(settings.geoip_database) if settings.geoip_database else None
+        self.backlog = Backlog()
+        self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
         await self._gate.start()
         await self._writer.start()
+        await self._rolling.start()
         await self._pool.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = {
-            "reports": Reports(access=access, pool=self._pool, cursor_key=cursor_key),
+            "reports": Reports(access=access, pool=self._pool, rolling=self._rolling, cursor_key=cursor_key),
             "admin": Admin(access=access, metadata=self._metadata, gate=self._gate),
             "server": self,
         }
         self._ingest = Ingest(
-            gate=self._gate, limits=self._limits, writer=self._writer, geo=self._geo, proxies=self._proxies
+            gate=self._gate,
+            limits=self._limits,
+            writer=self._writer,
+            geo=self._geo,
+            proxies=self._proxies,
+            backlog=self.backlog,
         )
         self._rest = Starlette(
             routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
@@ -111,9 +122,15 @@ class Server:
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
         await self._writer.stop()
+        await self._rolling.stop()
         await self._pool.stop()
         await self._gate.stop()
         await self._metadata.stop()
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether more batches wait, for their turn or for the disk, than can be answered soon."""
+        return self.backlog.is_full or self._writer.is_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["raw_path"] == ingest.PATH:
@@ -136,6 +153,13 @@ class Server:
     async def openapi(self, _: Request) -> Response:
         """This API, described."""
         return Response(openapi.document((INGEST, *ROUTES)), media_type="application/json")
+
+
+def open_geo(path: str) -> Geo:
+    try:
+        return Geo(path)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def handler_of(row: Endpoint, parts: dict[str, Any]) -> Any:

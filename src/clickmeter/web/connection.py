@@ -18,7 +18,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from clickmeter.errors import Refusal
 from clickmeter.web import framing
-from clickmeter.web.cycle import Cycle
+from clickmeter.web.cycle import Cycle, refusal_bytes
 from clickmeter.web.deadlines import ANSWER, BODY, HEAD, IDLE, TimedProtocol
 
 if TYPE_CHECKING:
@@ -179,7 +179,13 @@ class GuardedProtocol(TimedProtocol):
         self.headers = []  # for trailers, which nobody reads
 
     def _start(self, version: str, *, expects_100: bool) -> None:
-        """Hand the request to the application; its predecessor has been answered."""
+        """Hand the request to the application, if it is let in; its predecessor has been answered."""
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        refusal = self.admit(self.parser.get_method(), self.url)
+        if refusal is not None and self.cycle is not None:
+            # The cycle answered before stays: nothing but a few bytes is made for a request that nobody works on.
+            self._answer_unseen(refusal, keep_alive=keep_alive)
+            return
         self.scope = scope = self._make_scope(version)
         self.cycle = Cycle(
             scope=scope,
@@ -191,10 +197,25 @@ class GuardedProtocol(TimedProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=expects_100,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        self._start_asgi_task(self.cycle, self.app)
+        if refusal is None:
+            self._start_asgi_task(self.cycle, self.app)
+            return
+        self.cycle.response_started = self.cycle.response_complete = True
+        self._answer_unseen(refusal, keep_alive=keep_alive)
+
+    def _answer_unseen(self, refusal: Refusal, *, keep_alive: bool) -> None:
+        headers = self.refusal_headers(self.url, self.headers)
+        self.transport.write(refusal_bytes(refusal, headers, keep_alive=keep_alive))
+        if not keep_alive:
+            self.transport.close()
+
+    def admit(self, method: bytes, target: bytes) -> Refusal | None:
+        """Why a request is refused before anybody works on it, such as for want of time; None to let it in."""
+        del method, target
+        return None
 
     def _make_scope(self, version: str) -> HTTPScope:
         raw_path, _, query = self.url.partition(b"?")

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
+
+    from clickmeter.errors import Refusal
 
 MAX_JOINED_BYTES = 64 * 1024
 """Longer bodies are not worth copying."""
@@ -65,3 +69,13 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def refusal_bytes(refusal: Refusal, headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
+    """A whole answer to a request that no application has seen."""
+    request_id = new_request_id()
+    body = problem_body(refusal, request_id)
+    own = ((b"x-request-id", request_id.encode()), (b"content-length", str(len(body)).encode()))
+    lines = (name + b": " + value + b"\r\n" for name, value in (*problem_headers(refusal), *headers, *own))
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return b"".join([STATUS_LINE[refusal.status], *lines, end, body])

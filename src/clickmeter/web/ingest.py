@@ -19,6 +19,7 @@ from clickmeter.model import Batch
 from clickmeter.origins import is_allowed
 from clickmeter.web import cors
 from clickmeter.web.address import client_address, limited_as
+from clickmeter.web.backlog import Turn
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from clickmeter.ingest.writer import Writer
     from clickmeter.model import Property
     from clickmeter.web.auth import Gate, Grant
+    from clickmeter.web.backlog import Backlog
     from clickmeter.web.limits import Limits
 
 PATH = b"/v1/events"
@@ -77,8 +79,16 @@ class Ingest:
     """The endpoint, with what it needs: who may write, how often, where places are looked up, and who stores."""
 
     def __init__(
-        self, *, gate: Gate, limits: Limits, writer: Writer, geo: Geo | None, proxies: tuple[Network, ...]
+        self,
+        *,
+        gate: Gate,
+        limits: Limits,
+        writer: Writer,
+        geo: Geo | None,
+        proxies: tuple[Network, ...],
+        backlog: Backlog,
     ) -> None:
+        self._backlog = backlog
         self._gate = gate
         self._limits = limits
         self._writer = writer
@@ -91,8 +101,9 @@ class Ingest:
         if scope["method"] == "OPTIONS":
             await respond(send, 204, cors.preflight_headers(origin), b"")
             return
+        turn = Turn(self._backlog)
         try:
-            body = await self._answer(scope, receive, headers)
+            body = await self._answer(scope, receive, headers, turn)
         except Refusal as refusal:
             await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
         except ClientGoneError:
@@ -102,14 +113,18 @@ class Ingest:
             await refuse(send, Refusal("internal_error", "The server made a mistake; its log says more."), origin)
         else:
             await respond(send, 200, ANSWER_HEADERS + cors.answer_headers(origin), body)
+        finally:
+            turn.pause()
 
-    async def _answer(self, scope: Scope, receive: Receive, head: Head) -> bytes:
+    async def _answer(self, scope: Scope, receive: Receive, head: Head, turn: Turn) -> bytes:
         """Every check in the contract's order, then the events."""
         if scope["method"] != "POST":
             raise Refusal("method_not_allowed", "Events are sent with POST.", allow=("POST", "OPTIONS"))
         require_json_type(head.content_type)
         require_known_encoding(head.content_encoding)
+        turn.pause()  # a client that sends slowly keeps nobody else out
         raw = await read_body(receive)
+        turn.resume()
         body = plain(raw, head.content_encoding)
         client = client_address(scope["client"][0] if scope["client"] else "", head.forwarded_for, self._proxies)
         query = read_query(scope["query_string"])
@@ -129,6 +144,7 @@ class Ingest:
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
         outcome = self._accept(received, property_, head, client)
+        turn.pause()
         return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
 
     async def _grant(self, text: str, client: str) -> Grant:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from clickmeter.model import Property
     from clickmeter.reporting import Answered, ReportPool
+    from clickmeter.rolling import Rolling
     from clickmeter.web.access import Access
 
 NEXT_CURSOR = "Clickmeter-Next-Cursor"
@@ -29,9 +30,10 @@ MAX_POSITION_DIGITS = 18
 class Reports:
     """The handlers of everything under a property that is read."""
 
-    def __init__(self, *, access: Access, pool: ReportPool, cursor_key: bytes) -> None:
+    def __init__(self, *, access: Access, pool: ReportPool, rolling: Rolling, cursor_key: bytes) -> None:
         self._access = access
         self._pool = pool
+        self._rolling = rolling
         self._cursor_key = cursor_key
 
     async def overview(self, request: Request) -> Response:
@@ -74,7 +76,9 @@ class Reports:
 
     async def _report(self, request: Request, endpoint: str) -> Response:
         property_ = await self._access.reader(request)
-        return respond(await self._pool.ask(self._request(request, endpoint, property_)))
+        asked = self._request(request, endpoint, property_)
+        await self._rolling.catch_up()
+        return respond(await self._pool.ask(asked))
 
     def _request(self, request: Request, endpoint: str, property_: Property) -> ReportRequest:
         now = time.time_ns() // 1_000_000

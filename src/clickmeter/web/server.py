@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BACKLOG = 2_048
 GRACEFUL_SECONDS = 15
 SPARE_FILES = 512
+OVERLOADED = Refusal("overloaded", "More requests arrive than can be answered; send again later.", retry_after=1)
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
@@ -105,6 +106,15 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
 
 class Connection(GuardedProtocol):
     """A connection that tells a browser why its events were refused, also when the request never reached the API."""
+
+    def admit(self, method: bytes, target: bytes) -> Refusal | None:
+        if method != b"POST" or target.partition(b"?")[0] != ingest.PATH:
+            return None
+        server: Server = self.app
+        if server.is_overloaded:
+            return OVERLOADED
+        server.backlog.enter()
+        return None
 
     def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         if target.partition(b"?")[0] != ingest.PATH:

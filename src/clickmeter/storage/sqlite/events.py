@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from clickmeter.model import Batch
 
 CHUNK_ROWS = 10_000
+NEWEST_ROWS = 50_000
 
 FIELDS = Event.__struct_fields__
 STORED_AS_THEY_ARE = FIELDS[1:]
+URL = STORED_AS_THEY_ARE.index("url")
+PREFIXED = "\x01"
+"""Begins what is stored of a url whose beginning is left out; no url holds a control character."""
 INSERT = f"""
     INSERT INTO events (property_no, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)})
     VALUES ({", ".join("?" * (len(STORED_AS_THEY_ARE) + 3))})
@@ -55,20 +59,55 @@ class SqliteEvents:
         return len(batch.events) - (self._connection.total_changes() - before)
 
     def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int
+        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
         names = ", ".join(COLUMNS[column] for column in columns)
-        sql = f"SELECT {names} FROM events WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ?"
+        # The newest events are together at the end of the table; many of a property's are found by its index.
+        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
+        sql = f"""
+            SELECT {names} FROM events {how}
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ?
+        """
         with translated(self._path):
-            cursor = self._connection.execute(sql, (property_id, start, end))
+            cursor = self._connection.execute(sql, (property_id, start, end, after))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
 
-    def first_event(self, property_id: str) -> int | None:
+    def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
+        names = ", ".join(COLUMNS[column] for column in columns)
+        sql = f"SELECT events.id, property_no, {names} FROM events WHERE id > ? ORDER BY id LIMIT ?"
+        with translated(self._path):
+            rows = self._connection.execute(sql, (after, limit)).fetchall()
+            live: list[Any] = self._connection.execute(
+                "SELECT no, id FROM properties WHERE deleted_at IS NULL"
+            ).fetchall()
+        ids: dict[Any, Any] = dict(live)
+        return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
+
+    def last_position(self) -> int:
+        with translated(self._path):
+            return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get or 0)
+
+    def live(self, property_ids: Sequence[str]) -> set[str]:
+        with translated(self._path):
+            return {id_ for id_ in property_ids if self._connection.execute(f"SELECT {PROPERTY_NO}", (id_,)).get}
+
+    def identity(self) -> str:
+        with translated(self._path):
+            return str(self._connection.execute("SELECT value FROM store WHERE name = 'store_id'").get)
+
+    def event_at(self, position: int) -> str | None:
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(
+                "SELECT event_key, event_id FROM events WHERE id = ?", (position,)
+            ).fetchall()
+        return event_id_of(*rows[0]) if rows else None
+
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
         with translated(self._path):
             first: int | None = self._connection.execute(
-                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot = 0 ORDER BY ts LIMIT 1",
-                (property_id,),
+                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot <= ? ORDER BY ts LIMIT 1",
+                (property_id, int(include_bots)),
             ).get
             return first
 
@@ -103,11 +142,29 @@ class SqliteEvents:
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:
     key = event_key(event.event_id)
-    return (number, key, stored_text(key, event.event_id), *values_of(event))
+    values = list(values_of(event))
+    values[URL] = without_prefix(event.url, event)
+    return (number, key, stored_text(key, event.event_id), *values)
 
 
 def to_event(row: Sequence[Any]) -> Event:
     _, key, text, *values = row
     fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
     fields["bot"] = bool(fields["bot"])
-    return Event(event_id=event_id_of(key, text), **fields)
+    event = Event(event_id=event_id_of(key, text), **fields)
+    event.url = with_prefix(event.url, event)
+    return event
+
+
+def prefix_of(event: Event) -> str:
+    """How most urls begin: the columns beside it say it already, and it need not be stored twice."""
+    return f"https://{event.hostname}{event.path}"
+
+
+def without_prefix(url: str | None, event: Event) -> str | None:
+    prefix = prefix_of(event)
+    return PREFIXED + url[len(prefix) :] if url and url.startswith(prefix) else url
+
+
+def with_prefix(url: str | None, event: Event) -> str | None:
+    return prefix_of(event) + url[len(PREFIXED) :] if url and url.startswith(PREFIXED) else url

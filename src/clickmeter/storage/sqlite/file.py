@@ -116,6 +116,7 @@ class ServerLock:
 
 def open_lock(path: str) -> int:
     with translated(path):
+        create(path)
         return os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 

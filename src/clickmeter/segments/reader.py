@@ -1,0 +1,266 @@
+"""From stored segments, and the events that are not in one yet, to the frame a report is counted over."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+from pyroaring import BitMap
+
+from clickmeter.errors import Refusal, refuse_parameter
+from clickmeter.query.fields import DATA_PREFIX
+from clickmeter.segments import codec
+from clickmeter.segments.dictionary import Dictionary
+from clickmeter.segments.frame import Frame, Values, bucket_range, joined
+from clickmeter.storage.segment import COLUMNS, DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from clickmeter.segments.cache import Cache
+    from clickmeter.segments.frame import Ids, Part
+    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.segment import StoredSegment
+
+MAX_EVENTS = 40_000_000
+"""A report that tells events apart takes about 40 bytes of memory for each."""
+MAX_RAW_EVENTS = 2_000_000
+"""Events whose data is looked into take a few microseconds each."""
+LIST_ENTRY_BYTES = 100
+"""About what a value costs in memory."""
+DIRECTORY_BYTES = codec.directory_bytes(len(COLUMNS))
+
+
+class Wanted(NamedTuple):
+    """What to read: a property's events with start <= ts < end (ms), these columns of them, bots or not."""
+
+    property_id: str
+    columns: tuple[str, ...]
+    start: int
+    end: int
+    bots: bool
+
+
+class Reader:
+    """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
+
+    def __init__(
+        self, events: EventStore, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
+    ) -> None:
+        """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``."""
+        self._events = events
+        self._rollups = rollups
+        self._cache = cache
+        self._epoch = rollups.epoch()
+        self._watermark = watermark
+        self._deadline = deadline
+
+    def frame(self, wanted: Wanted) -> Frame:
+        """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
+        segments = [*self._segments(wanted)]
+        if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
+            require_affordable(sum(part.events for part in segments), MAX_RAW_EVENTS)
+            return self._raw_frame(wanted)
+        tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
+        parts: list[Part] = [*segments]
+        if tail.events:
+            parts.append(tail)
+
+        def values(column: str) -> Values:
+            known = self.values(wanted.property_id, column)
+            return Values([*known, *tail.new(column)]) if tail.events and tail.new(column) else Values(known)
+
+        return Frame(parts, values)
+
+    def _raw_frame(self, wanted: Wanted) -> Frame:
+        """All of it from raw events: what data holds is in no segment."""
+        raw = RawPart(self, wanted, after=0, rollups=None)
+        return Frame([raw], lambda column: Values([None, *raw.new(column)]))
+
+    def _segments(self, wanted: Wanted) -> Iterable[SegmentPart]:
+        if wanted.start >= wanted.end:
+            return
+        first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
+        for stored in self._rollups.segments(wanted.property_id, first_day=first_day, last_day=last_day):
+            part = SegmentPart(self, stored, wanted)
+            if part.events:
+                yield part
+
+    def values(self, property_id: str, column: str) -> list[str | None]:
+        """What the stored ids of a column stand for; the list grows when the dictionary does."""
+        name = (self._epoch, property_id, column)
+        values: list[str | None] = self._cache.get(name, lambda: [None], len)
+        size = self._rollups.size(property_id, column)
+        if len(values) <= size:
+            values += self._rollups.values(property_id, column, after=len(values) - 1)
+            self._cache.put(name, values, LIST_ENTRY_BYTES * len(values))
+        return values[: size + 1] if len(values) > size + 1 else values
+
+    def directory(self, segment: StoredSegment) -> codec.Directory:
+        def read() -> codec.Directory:
+            return codec.directory(self._rollups.read(segment.id, offset=0, length=DIRECTORY_BYTES))
+
+        return self._cache.get((self._epoch, segment.id, "directory"), read, lambda _: DIRECTORY_BYTES)
+
+    def column(self, segment: StoredSegment, name: str) -> Ids:
+        """A segment's column, decoded; all of its rows."""
+
+        def read() -> Ids:
+            self.check()
+            entry = self.directory(segment).columns.get(COLUMNS[name])
+            data = b"" if entry is None else self._rollups.read(segment.id, offset=entry.offset, length=entry.length)
+            return codec.decode(entry, data, segment.rows)
+
+        return self._cache.get((self._epoch, segment.id, name), read, lambda ids: ids.nbytes)
+
+    def bitmaps(self, segment: StoredSegment) -> tuple[BitMap, BitMap]:
+        """The distinct visitors and sessions of a segment."""
+
+        def read() -> tuple[BitMap, BitMap]:
+            visitors, sessions = self._rollups.bitmaps(segment.id)
+            return BitMap.deserialize(visitors), BitMap.deserialize(sessions)
+
+        return self._cache.get((self._epoch, segment.id, "bitmaps"), read, lambda maps: 2 * sum(map(len, maps)) + 200)
+
+    def scan(self, wanted: Wanted, columns: Sequence[str], *, after: int) -> Iterable[list[tuple[Any, ...]]]:
+        for rows in self._events.scan(wanted.property_id, columns, start=wanted.start, end=wanted.end, after=after):
+            self.check()
+            yield rows
+
+    def check(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise Refusal("report_timeout", "The report took too long; ask for a shorter range or fewer groups.")
+
+
+class SegmentPart:
+    """What of one segment is wanted."""
+
+    def __init__(self, reader: Reader, segment: StoredSegment, wanted: Wanted) -> None:
+        self._reader = reader
+        self._segment = segment
+        day_start = segment.day * DAY_MS
+        self.first = max(day_start, wanted.start)
+        self.last = min(day_start + DAY_MS, wanted.end) - 1
+        rows = segment.rows if wanted.bots else segment.people
+        self._picked: slice | Ids = slice(0, rows)
+        self.events = rows
+        self._is_whole = self.first == day_start and self.last == day_start + DAY_MS - 1
+        if not self._is_whole:
+            self._pick(wanted.start - day_start, wanted.end - day_start, rows)
+        self.counted = self._is_whole and not wanted.bots
+
+    def _pick(self, start: int, end: int, rows: int) -> None:
+        """Leave only the rows of start <= ts < end, in ms of the segment's day."""
+        ts = self._of_day()
+        if rows == self._segment.people:
+            low, high = np.searchsorted(ts[:rows], [max(start, 0), min(end, DAY_MS)]).tolist()
+            self._picked, self.events = slice(low, high), high - low
+        else:
+            self._picked = np.flatnonzero((ts >= max(start, 0)) & (ts < min(end, DAY_MS)))
+            self.events = len(self._picked)
+
+    @property
+    def pageviews(self) -> int:
+        return self._segment.pageviews
+
+    @property
+    def without_visitor(self) -> int:
+        return self._segment.without_visitor
+
+    @property
+    def without_session(self) -> int:
+        return self._segment.without_session
+
+    def ts(self) -> Ids:
+        return self._of_day()[self._picked].astype(np.int64) + self._segment.day * DAY_MS
+
+    def buckets(self, edges: Ids) -> Ids:
+        low, high = bucket_range(self, edges)
+        if low == high:
+            return np.full(self.events, low, np.int64)
+        between = edges[low + 1 : high + 1] - self._segment.day * DAY_MS
+        ts = self._of_day()[self._picked]
+        if isinstance(self._picked, slice) and self._picked.stop <= self._segment.people:
+            # Sorted: where each bucket begins is found without a look at every event.
+            begins = [0, *np.searchsorted(ts, between).tolist(), len(ts)]
+            return np.repeat(np.arange(low, high + 1), np.diff(begins))
+        buckets: Ids = low + np.searchsorted(between, ts, side="right")
+        return buckets
+
+    def ids(self, column: str) -> Ids:
+        return self._reader.column(self._segment, column)[self._picked]
+
+    def visitors(self) -> BitMap:
+        return self._reader.bitmaps(self._segment)[0]
+
+    def sessions(self) -> BitMap:
+        return self._reader.bitmaps(self._segment)[1]
+
+    def _of_day(self) -> Ids:
+        return self._reader.column(self._segment, "ts")
+
+
+class RawPart:
+    """Events straight from the raw store, in the ids of the stored dictionaries and, for new values, ids after them."""
+
+    counted = False
+
+    def __init__(self, reader: Reader, wanted: Wanted, *, after: int, rollups: RollupStore | None) -> None:
+        self.first, self.last = wanted.start, wanted.end - 1
+        self._dictionaries = {name: Dictionary(rollups, wanted.property_id, name) for name in wanted.columns}
+        data_keys = [name for name in wanted.columns if name.startswith(DATA_PREFIX)]
+        stored = [name for name in wanted.columns if not name.startswith(DATA_PREFIX)]
+        chunks: dict[str, list[Ids]] = {name: [] for name in ("ts", *wanted.columns)}
+        for rows in reader.scan(wanted, ["ts", "bot", *stored, *(["data"] if data_keys else [])], after=after):
+            kept = rows if wanted.bots else [row for row in rows if not row[1]]
+            if not kept:
+                continue
+            times, _, *columns = zip(*kept, strict=True)
+            chunks["ts"].append(np.array(times, np.int64))
+            for name, values in zip(stored, columns, strict=False):
+                chunks[name].append(self._dictionaries[name].encode(values))
+            for name, found in data_columns(data_keys, columns[-1] if data_keys else ()):
+                chunks[name].append(self._dictionaries[name].encode(found))
+        self._columns = {name: joined(parts) for name, parts in chunks.items()}
+        self.events = len(self._columns["ts"])
+
+    def new(self, column: str) -> list[str]:
+        """The values that the stored dictionary does not have, in the order of their ids."""
+        return self._dictionaries[column].new
+
+    def ts(self) -> Ids:
+        return self._columns["ts"]
+
+    def ids(self, column: str) -> Ids:
+        return self._columns[column]
+
+    def buckets(self, edges: Ids) -> Ids:
+        buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
+        return buckets
+
+
+def require_affordable(events: int, limit: int) -> None:
+    """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
+    if events > limit:
+        detail = (
+            f"This would look at {events:,} events one by one; at most {limit:,} are allowed. Ask for a shorter range."
+        )
+        raise refuse_parameter("from", "too_expensive", detail)
+
+
+def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:
+    """For each ``data.<key>`` its values, from the events' data."""
+    if not names:
+        return
+    parsed = [msgspec.json.decode(text) if text else {} for text in texts]
+    for name in names:
+        yield name, [data_value(data.get(name.removeprefix(DATA_PREFIX))) for data in parsed]
+
+
+def data_value(value: Any) -> str | None:
+    """A top-level value of an event's data as reports show it: text, or a number or boolean as compact JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode() if isinstance(value, int | float) else None

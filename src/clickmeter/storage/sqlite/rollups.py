@@ -1,0 +1,295 @@
+"""Rollups in SQLite: a file of their own beside the events, which may lose its last commits but not its senses.
+
+Its commits do not wait for the disk: after a power cut the last of them may be gone, watermark and segments together,
+and are made again. The file names the events it was made from; with any others it starts afresh.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from clickmeter.storage.segment import (
+    BLOB_VERSION,
+    COLUMNS,
+    HASHED,
+    DiscardedError,
+    PropertyRoll,
+    RollupStatistics,
+    Segment,
+    StoredSegment,
+)
+from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
+from clickmeter.storage.sqlite.transaction import transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.segment import Roll
+
+log = logging.getLogger("clickmeter.storage")
+
+VERSION = f"1.{BLOB_VERSION}"
+"""Of the schema, and of what is in the blobs."""
+CHECKPOINT_PAGES = 4_000
+CACHE_KIB = 64 * 1024
+VALUES_AT_ONCE = 200
+
+SCHEMA = """
+    CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE properties (no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE texts (
+        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
+        PRIMARY KEY (property_no, column_no, value)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX texts_by_id ON texts (property_no, column_no, id);
+    CREATE TABLE hashes (
+        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value BLOB NOT NULL, id INTEGER NOT NULL,
+        PRIMARY KEY (property_no, column_no, value)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sizes (
+        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, size INTEGER NOT NULL,
+        PRIMARY KEY (property_no, column_no)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE segments (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        property_no INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        people INTEGER NOT NULL,
+        pageviews INTEGER NOT NULL,
+        without_visitor INTEGER NOT NULL,
+        without_session INTEGER NOT NULL,
+        visitors BLOB NOT NULL,
+        sessions BLOB NOT NULL,
+        blob BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX segments_by_day ON segments (property_no, day);
+"""
+TABLES = ("state", "properties", "texts", "hashes", "sizes", "segments")
+STORED = ", ".join(StoredSegment._fields)
+FIELDS = Segment.__struct_fields__
+INSERT_SEGMENT = (
+    f"INSERT INTO segments (property_no, {', '.join(FIELDS)}) VALUES ({', '.join('?' * (len(FIELDS) + 1))})"
+)
+
+
+class SqliteRollups:
+    """`RollupStore` over one connection of its own; not to be used from two threads at once."""
+
+    def __init__(self, path: str, events: EventStore) -> None:
+        """Rollups of other events than these, or of more than there are, are dropped at once, as are damaged ones."""
+        self._path = path
+        self._events = events
+        with translated(path):
+            create(path)
+            self._connection = apsw.Connection(path)
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            try:
+                self._begin()
+            except (apsw.CorruptError, apsw.NotADBError) as error:
+                log.warning("%s cannot be read and is made anew from the events: %s", path, error)
+                empty(self._connection)
+                self._begin()
+
+    def _begin(self) -> None:
+        for name, value in (
+            ("page_size", PAGE_BYTES),
+            ("journal_mode", "wal"),
+            ("synchronous", "normal"),
+            ("wal_autocheckpoint", CHECKPOINT_PAGES),
+            ("cache_size", -CACHE_KIB),
+        ):
+            self._connection.pragma(name, value)
+        if not self._is_ours():
+            with transaction(self._connection):
+                if not self._is_ours():
+                    self._start_afresh()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[int]:
+        self._connection.execute("BEGIN")
+        try:
+            yield int(self._state("watermark"))
+        finally:
+            self._connection.execute("COMMIT")
+
+    def epoch(self) -> str:
+        return str(self._state("epoch"))
+
+    def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
+        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day BETWEEN ? AND ? ORDER BY day, id"
+        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), first_day, last_day))]
+
+    def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
+        [(visitors, sessions)] = self._rows("SELECT visitors, sessions FROM segments WHERE id = ?", (segment_id,))
+        return visitors, sessions
+
+    def read(self, segment_id: int, *, offset: int, length: int) -> bytes:
+        sql = "SELECT substr(blob, ?, ?) FROM segments WHERE id = ?"
+        return bytes(self._rows(sql, (offset + 1, length, segment_id))[0][0])
+
+    def size(self, property_id: str, column: str) -> int:
+        sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
+        rows = self._rows(sql, (self._number(property_id), COLUMNS[column]))
+        return int(rows[0][0]) if rows else 0
+
+    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
+        sql = "SELECT value FROM texts WHERE property_no = ? AND column_no = ? AND id > ? ORDER BY id"
+        return [value for (value,) in self._rows(sql, (self._number(property_id), COLUMNS[column], after))]
+
+    def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
+        table = "hashes" if column in HASHED else "texts"
+        number, column_no = self._number(property_id), COLUMNS[column]
+        known: dict[str | bytes, int] = {}
+        ordered: list[Any] = [*values]
+        ordered.sort()
+        for start in range(0, len(ordered), VALUES_AT_ONCE):
+            some = ordered[start : start + VALUES_AT_ONCE]
+            # Always as many places as there may be, so that the statement is prepared once.
+            some += [some[-1]] * (VALUES_AT_ONCE - len(some))
+            places = ", ".join("?" * VALUES_AT_ONCE)
+            sql = f"SELECT value, id FROM {table} WHERE property_no = ? AND column_no = ? AND value IN ({places})"
+            known.update(self._rows(sql, (number, column_no, *some)))
+        return known
+
+    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
+        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day = ? AND rows < ? ORDER BY id"
+        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), day, rows))]
+
+    def roll(self, roll: Roll) -> None:
+        with translated(self._path), transaction(self._connection):
+            if self.epoch() != roll.epoch:
+                raise DiscardedError
+            for part in roll.properties:
+                self._roll_property(part)
+            self._set_state("watermark", roll.watermark)
+            self._set_state("event", self._events.event_at(roll.watermark) or "")
+
+    def _roll_property(self, part: PropertyRoll) -> None:
+        execute, executemany = self._connection.execute, self._connection.executemany
+        execute("INSERT INTO properties (id) VALUES (?) ON CONFLICT DO NOTHING", (part.property_id,))
+        number = self._number(part.property_id)
+        for table, columns in (("texts", part.values), ("hashes", part.hashes)):
+            for column, values in columns.items():
+                first, column_no = self.size(part.property_id, column) + 1, COLUMNS[column]
+                # In the order of the index, so that each of its pages is touched once.
+                rows = sorted((number, column_no, value, id_) for id_, value in enumerate(values, first))
+                executemany(f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)", rows)
+                execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(values) - 1))
+        executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in part.replaced])
+        executemany(INSERT_SEGMENT, [(number, *(getattr(one, name) for name in FIELDS)) for one in part.segments])
+
+    def anchor(self) -> None:
+        with translated(self._path), transaction(self._connection):
+            if self._events.event_at(int(self._state("watermark"))) is None and self._state("event"):
+                self._set_state("event", "")
+
+    def forget(self, property_id: str) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._forget(property_id)
+
+    def _forget(self, property_id: str) -> None:
+        number = self._number(property_id)
+        for table in ("texts", "hashes", "sizes", "segments"):
+            self._connection.execute(f"DELETE FROM {table} WHERE property_no = ?", (number,))
+        self._connection.execute("DELETE FROM properties WHERE no = ?", (number,))
+
+    def replace(self, names: Mapping[str, str]) -> None:
+        with translated(self._path), transaction(self._connection):
+            for new, old in names.items():
+                self._forget(old)
+                self._connection.execute("UPDATE properties SET id = ? WHERE id = ?", (old, new))
+            self._set_state("epoch", new_epoch())
+
+    def properties(self) -> list[str]:
+        return [id_ for (id_,) in self._rows("SELECT id FROM properties ORDER BY id", ())]
+
+    def note(self, name: str) -> str | None:
+        rows = self._rows("SELECT value FROM state WHERE name = ?", (f"note:{name}",))
+        return str(rows[0][0]) if rows else None
+
+    def set_note(self, name: str, text: str | None) -> None:
+        with translated(self._path), transaction(self._connection):
+            if text is None:
+                self._connection.execute("DELETE FROM state WHERE name = ?", (f"note:{name}",))
+            else:
+                self._connection.execute("REPLACE INTO state VALUES (?, ?)", (f"note:{name}", text))
+
+    def statistics(self) -> RollupStatistics:
+        [(segments, events)] = self._rows("SELECT count(*), coalesce(sum(rows), 0) FROM segments", ())
+        [(values,)] = self._rows("SELECT coalesce(sum(size), 0) FROM sizes", ())
+        pages = self._connection.pragma("page_count")
+        return RollupStatistics(
+            watermark=int(self._state("watermark")),
+            properties=len(self.properties()),
+            segments=segments,
+            events=events,
+            values=values,
+            bytes=int(pages) * PAGE_BYTES,
+        )
+
+    def discard(self) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._start_afresh()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _is_ours(self) -> bool:
+        """Whether the file is of this program and of these events, and no further than they are."""
+        if not self._connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'state'").get:
+            return False
+        rows: list[Any] = self._connection.execute("SELECT name, value FROM state").fetchall()
+        state: dict[str, Any] = dict(rows)
+        if state.get("version") != VERSION or state["identity"] != self._events.identity():
+            return False
+        watermark = int(state["watermark"])
+        return watermark <= self._events.last_position() and state["event"] == (self._events.event_at(watermark) or "")
+
+    def _start_afresh(self) -> None:
+        for table in TABLES:
+            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+        self._connection.execute(SCHEMA)
+        state = {
+            "version": VERSION,
+            "identity": self._events.identity(),
+            "epoch": new_epoch(),
+            "watermark": 0,
+            "event": "",
+        }
+        self._connection.executemany("INSERT INTO state VALUES (?, ?)", list(state.items()))
+
+    def _state(self, name: str) -> Any:
+        return self._rows("SELECT value FROM state WHERE name = ?", (name,))[0][0]
+
+    def _set_state(self, name: str, value: str | int) -> None:
+        self._connection.execute("UPDATE state SET value = ? WHERE name = ?", (value, name))
+
+    def _number(self, property_id: str) -> int:
+        """The property's number in this file; 0, which no property has, when nothing of it is rolled up."""
+        rows = self._rows("SELECT no FROM properties WHERE id = ?", (property_id,))
+        return int(rows[0][0]) if rows else 0
+
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        with translated(self._path):
+            return self._connection.execute(sql, tuple(values)).fetchall()
+
+
+def empty(connection: apsw.Connection) -> None:
+    """Make an empty database of whatever the file holds, for every process that has it open."""
+    connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+    try:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.execute("VACUUM")
+    finally:
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
+
+
+def new_epoch() -> str:
+    return secrets.token_hex(8)

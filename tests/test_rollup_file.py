@@ -1,0 +1,199 @@
+"""What happens to the rollups of an SQLite database when its files are deleted, exchanged, damaged or restored?"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stores import Stores
+
+from clickmeter.errors import Refusal
+from clickmeter.storage.sqlite import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickmeter.model import Property
+
+DAYS = {"from_": "2026-03-01", "to": "2026-03-31"}
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("overview", {**DAYS, "metrics": ["events", "pageviews", "unique_visitors", "sessions"]}),
+    ("metrics", {**DAYS, "group_by": ["path"], "metrics": ["events", "unique_visitors", "bounce_rate"]}),
+    ("metrics", {**DAYS, "interval": "day", "filters": ["path:is_not:/3"]}),
+]
+TOGETHER = ("", "-wal", "-shm")
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Stores]:
+    opened = Stores(f"sqlite:///{tmp_path / 'clickmeter.db'}")
+    yield opened
+    opened.close()
+
+
+def add(stores: Stores, property_: Property, numbers: range) -> None:
+    sent = [
+        {
+            "event_id": f"e{number}",
+            "type": "pageview",
+            "ts": f"2026-03-{1 + number % 20:02}T12:00:00Z",
+            "context": {"page": {"path": f"/{number % 5}"}},
+            "identity": {"visitor_id": f"v{number % 17}", "session_id": f"s{number % 19}"},
+        }
+        for number in numbers
+    ]
+    stores.append(property_, [sent])
+
+
+def rolled_up(stores: Stores) -> Property:
+    property_ = stores.new_property()
+    add(stores, property_, range(100))
+    stores.roll()
+    assert stores.behind() == 0
+    return property_
+
+
+def raw_file(stores: Stores) -> Path:
+    return Path(stores.url.removeprefix("sqlite:///"))
+
+
+def rollup_file(stores: Stores) -> Path:
+    return raw_file(stores).with_name("clickmeter.db-rollup")
+
+
+def remove(path: Path) -> None:
+    for suffix in TOGETHER:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def damage(path: Path, *, at: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"not a page of a database" * 300)
+
+
+def checked_afresh(stores: Stores, property_: Property) -> None:
+    """The rollups were begun anew, and reports are exact before, while and after they are made again."""
+    assert stores.watermark() == 0
+    stores.check(property_, ASKED)
+    stores.roll()
+    assert stores.behind() == 0
+    stores.check(property_, ASKED)
+
+
+def test_rollups_are_kept_from_one_start_to_the_next(stores: Stores) -> None:
+    property_ = rolled_up(stores)
+    stores.reopen()
+    assert stores.watermark() == stores.events.last_position()
+    stores.check(property_, ASKED)
+
+
+def test_the_file_may_be_deleted(stores: Stores) -> None:
+    property_ = rolled_up(stores)
+    stores.close()
+    remove(rollup_file(stores))
+    stores.open()
+    checked_afresh(stores, property_)
+
+
+def test_the_file_is_its_owners_alone(stores: Stores) -> None:
+    assert rollup_file(stores).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_of_another_database_is_not_used(stores: Stores, tmp_path: Path) -> None:
+    property_ = rolled_up(stores)
+    (tmp_path / "other").mkdir()
+    other = Stores(f"sqlite:///{tmp_path / 'other' / 'clickmeter.db'}")
+    # As many events, with the same ids, of a property with the same id: only the store is another.
+    other.metadata.create_property(property_, [])
+    add(other, property_, range(100))
+    other.roll()
+    other.close()
+    stores.close()
+    remove(rollup_file(stores))
+    shutil.copy(rollup_file(other), rollup_file(stores))
+    stores.open()
+    checked_afresh(stores, property_)
+
+
+@pytest.mark.parametrize("more", [range(200, 210), range(200, 400)], ids=["shorter", "longer"])
+def test_an_older_copy_of_the_events_is_noticed(stores: Stores, tmp_path: Path, more: range) -> None:
+    """Fewer events than are rolled up; and more of them, but not the same, restored and filled without a server."""
+    property_ = rolled_up(stores)
+    stores.close()
+    copy = shutil.copy(raw_file(stores), tmp_path / "copy.db")
+    stores.open()
+    add(stores, property_, range(100, 200))
+    stores.roll()
+    assert stores.watermark() == 200
+    stores.close()
+    remove(raw_file(stores))
+    shutil.copy(copy, raw_file(stores))
+    kept = rollup_file(stores).rename(tmp_path / "kept")
+    stores.open()
+    add(stores, property_, more)
+    stores.close()
+    remove(rollup_file(stores))
+    kept.rename(rollup_file(stores))
+    stores.open()
+    checked_afresh(stores, property_)
+
+
+def test_newest_events_that_were_deleted_are_noticed(stores: Stores) -> None:
+    property_ = rolled_up(stores)
+    stores.close()
+    with sqlite3.connect(raw_file(stores)) as connection:
+        connection.execute("DELETE FROM events WHERE id > 90")
+    connection.close()
+    stores.open()
+    assert stores.watermark() == 0
+    add(stores, property_, range(300, 320))
+    checked_afresh(stores, property_)
+
+
+@pytest.mark.parametrize("at", [0, 8_192], ids=["head", "state"])
+def test_a_damaged_file_is_begun_anew(stores: Stores, at: int, caplog: pytest.LogCaptureFixture) -> None:
+    property_ = rolled_up(stores)
+    stores.close()
+    damage(rollup_file(stores), at=at)
+    stores.open()
+    assert "is made anew from the events" in caplog.text
+    checked_afresh(stores, property_)
+
+
+@pytest.mark.parametrize("written", [b"", b"This is no database. " * 1_000])
+def test_any_file_in_its_place_is_begun_anew(stores: Stores, written: bytes) -> None:
+    property_ = rolled_up(stores)
+    stores.close()
+    remove(rollup_file(stores))
+    rollup_file(stores).write_bytes(written)
+    stores.open()
+    checked_afresh(stores, property_)
+
+
+def test_a_file_of_another_version_is_begun_anew(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    property_ = rolled_up(stores)
+    monkeypatch.setattr(rollups, "VERSION", "another")
+    stores.reopen()
+    checked_afresh(stores, property_)
+
+
+def test_a_directory_in_its_place_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "clickmeter.db-rollup").mkdir()
+    with pytest.raises(Refusal, match="is a directory"):
+        Stores(f"sqlite:///{tmp_path / 'clickmeter.db'}")
+
+
+def test_a_store_that_trusts_any_file_would_be_noticed(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    property_ = rolled_up(stores)
+    stores.close()
+    with sqlite3.connect(raw_file(stores)) as connection:
+        connection.execute("DELETE FROM events WHERE id > 90")
+    connection.close()
+    monkeypatch.setattr(rollups.SqliteRollups, "_is_ours", lambda self: True)
+    stores.open()
+    with pytest.raises(AssertionError):
+        stores.check(property_, ASKED)
