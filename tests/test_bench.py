@@ -47,7 +47,7 @@ def test_as_many_events_are_stored_as_were_sent(site: Site, ids: str, events: in
 
 def test_an_open_loop_sends_what_is_due_and_no_more(site: Site) -> None:
     tally = load(site, rate=40, events=2)
-    assert tally["sent"] + tally["unsent"] == 40 * SECONDS
+    assert 0 <= tally["sent"] + tally["unsent"] - 40 * SECONDS <= 1, "the last is due as the time ends"
     assert tally["statuses"] == {"200": tally["sent"]}
     assert len(site.stored()) == tally["sent"] * 2
 
