@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from clickmeter import config
 from clickmeter.web import server
+from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import read_body
 from clickmeter.web.ingest import ANSWER_HEADERS, respond
 
@@ -24,8 +25,11 @@ ANSWER = b'{"accepted":1,"rejected":0,"errors":[]}'
 class Constant:
     """An ASGI application in the place of `clickmeter.web.app.Server`."""
 
+    is_overloaded = False
+
     def __init__(self, settings: config.Settings) -> None:
-        """It needs none of them."""
+        del settings  # it needs none of them
+        self.backlog = Backlog()
 
     async def start(self) -> None:
         """There is nothing to open."""

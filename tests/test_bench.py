@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import httpx
 import pytest
+
+from service import sqlite_url
 
 if TYPE_CHECKING:
     from service import Site
@@ -64,3 +67,13 @@ def test_what_is_refused_is_not_counted_as_acknowledged(site: Site) -> None:
     tally = load(site, write_key="not-a-key", rate=20)
     assert tally["statuses"] == {"401": tally["sent"]}
     assert tally["acknowledged"] == len(site.stored()) == 0
+
+
+def test_the_constant_server_answers(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.constant", sqlite_url(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        answer = httpx.post(f"{url}/v1/events", content=b"{}")
+        process.terminate()
+    assert answer.json() == {"accepted": 1, "rejected": 0, "errors": []}
