@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 
@@ -25,6 +26,7 @@ MOMENT_SECONDS = 0.05
 STINT_SECONDS = 0.5
 """After so long it answers, even when there is more to do."""
 TIDY_SECONDS = 5.0
+NICENESS = 5
 
 log = logging.getLogger("clickmeter.rolling")
 
@@ -106,6 +108,8 @@ def tidy(roller: Roller) -> None:
 def main() -> None:
     """``python -m clickmeter.rolling SOCKET DATABASE_URL``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Whoever takes events in or answers reports goes first: being behind is allowed here.
+    os.nice(NICENESS)
     events = open_events(sys.argv[2])
     rollups = open_rollups(sys.argv[2], events)
     roller = Roller(events, rollups)

@@ -17,13 +17,13 @@ from clickmeter.worker import Worker
 if TYPE_CHECKING:
     from clickmeter.model import Batch
 
-MAX_WAITING_EVENTS = 20_000
+MAX_WAITING_EVENTS = 12_000
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 USUAL_EVENTS = 100
 MAX_GROUP_EVENTS = 4_000
 MAX_GROUP_BYTES = 8 * 1024 * 1024
-GROUPS_UNDER_WAY = 2
-"""One being committed and one on its way to the process, so that it never waits for the event loop."""
+GROUPS_UNDER_WAY = 1
+"""The next group gathers meanwhile. With two, groups are half as large and commits twice as many: 5 % slower."""
 PATIENCE_SECONDS = 8
 """A request is answered within ten seconds even when the store does not."""
 PURGE_EVERY_SECONDS = 2

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import RollupStore
 
 HASH_BYTES = 16
-MAX_REMEMBERED = 4_000_000
+MAX_REMEMBERED = 300_000
 """Values the roller remembers over all properties, about 100 bytes each; others it looks up again."""
 
 
