@@ -64,7 +64,7 @@ def flat(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in flat(item)] if isinstance(value, list) else [value]
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 @given(
     sent=batches, asked=st.lists(questions(), min_size=20, max_size=20), zone=st.sampled_from(["UTC", "Asia/Kolkata"])
 )
