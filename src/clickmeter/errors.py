@@ -72,7 +72,6 @@ CODES: dict[str, Code] = {
     "overloaded": Code(503, "The server is overloaded"),
     "store_unavailable": Code(503, "The store cannot be reached"),
     "report_timeout": Code(503, "The report took too long"),
-    "shutting_down": Code(503, "The server is stopping"),
 }
 
 
