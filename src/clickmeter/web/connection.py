@@ -20,6 +20,7 @@ from clickmeter.errors import Refusal
 from clickmeter.web import framing
 from clickmeter.web.cycle import Cycle, refusal_bytes
 from clickmeter.web.deadlines import ANSWER, BODY, HEAD, IDLE, TimedProtocol
+from clickmeter.web.problems import new_request_id
 
 if TYPE_CHECKING:
     from typing import Any
@@ -56,11 +57,19 @@ class GuardedProtocol(TimedProtocol):
     # What the event loop calls
 
     def data_received(self, data: bytes) -> None:
+        if self._stage is IDLE and not self._surplus and (answer := self.shed(data)) is not None:
+            self._answer_unread(answer)
+            return
         try:
             while data:
                 data = self._take(data)
         except Refusal as refusal:
             self._refuse(refusal)
+
+    def _answer_unread(self, answer: bytes) -> None:
+        self.server_state.total_requests += 1
+        self._deadline = self.loop.time() + self.timeout_keep_alive
+        self.transport.write(answer)
 
     # Bytes in
 
@@ -208,13 +217,18 @@ class GuardedProtocol(TimedProtocol):
 
     def _answer_unseen(self, refusal: Refusal, *, keep_alive: bool) -> None:
         headers = self.refusal_headers(self.url, self.headers)
-        self.transport.write(refusal_bytes(refusal, headers, keep_alive=keep_alive))
+        self.transport.write(refusal_bytes(refusal, headers, request_id=new_request_id(), keep_alive=keep_alive))
         if not keep_alive:
             self.transport.close()
 
     def admit(self, method: bytes, target: bytes) -> Refusal | None:
         """Why a request is refused before anybody works on it, such as for want of time; None to let it in."""
         del method, target
+        return None
+
+    def shed(self, data: bytes) -> bytes | None:
+        """The answer to a whole request that need not even be read; None to read it. It keeps the connection."""
+        del data
         return None
 
     def _make_scope(self, version: str) -> HTTPScope:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.problems import problem_body, problem_headers
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -71,9 +71,8 @@ class Cycle(RequestResponseCycle):
         self.on_response()
 
 
-def refusal_bytes(refusal: Refusal, headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
+def refusal_bytes(refusal: Refusal, headers: list[tuple[bytes, bytes]], *, request_id: str, keep_alive: bool) -> bytes:
     """A whole answer to a request that no application has seen."""
-    request_id = new_request_id()
     body = problem_body(refusal, request_id)
     own = ((b"x-request-id", request_id.encode()), (b"content-length", str(len(body)).encode()))
     lines = (name + b": " + value + b"\r\n" for name, value in (*problem_headers(refusal), *headers, *own))

@@ -21,6 +21,7 @@ from clickmeter.storage.open import lock_server
 from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
+from clickmeter.web.shedding import OVERLOADED, is_whole_batch, refuse_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,6 @@ GRACEFUL_SECONDS = 15
 SPARE_FILES = 512
 GARBAGE_EVERY = 20_000
 """Objects made and kept between two looks for garbage; requests leave none in cycles."""
-OVERLOADED = Refusal("overloaded", "More requests arrive than can be answered; send again later.", retry_after=1)
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
@@ -112,6 +112,12 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
 
 class Connection(GuardedProtocol):
     """A connection that tells a browser why its events were refused, also when the request never reached the API."""
+
+    def shed(self, data: bytes) -> bytes | None:
+        server: Server = self.app
+        if server.is_overloaded and is_whole_batch(data, longest=self.body_bytes):
+            return refuse_batch(data)
+        return None
 
     def admit(self, method: bytes, target: bytes) -> Refusal | None:
         if method != b"POST" or target.partition(b"?")[0] != ingest.PATH:
