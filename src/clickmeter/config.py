@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     host: str
     port: int
+    workers: int
     rate_limit: bool
     trusted_proxies: tuple[Network, ...]
     geoip_database: str
@@ -98,6 +99,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
     Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),
     Setting(
+        "workers",
+        "1",
+        parse_integer(1, 64),
+        "N",
+        "How many processes serve the port; more than one needs an engine that several servers may share.",
+    ),
+    Setting(
         "rate_limit",
         "on",
         parse_switch,
@@ -150,6 +158,17 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     """
     refuse_unknown(environ)
     return Settings(**{setting.name: value_of(setting, environ, flags or {}) for setting in SETTINGS})
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables from which `load` makes the same settings, for another process."""
+    return {setting.variable: as_text(getattr(settings, setting.name)) for setting in SETTINGS}
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Any:
