@@ -108,7 +108,7 @@ def test_any_claims_are_a_token_or_a_refusal(changes: dict[str, Any]) -> None:
     try:
         token = verified(SIGNER.sign(SIGNER.header(), json.dumps(claims)))
     except Refusal as refused:
-        problem = (refused.status, len(refused.detail) < 1_000)
+        problem: tuple[int, bool] | None = (refused.status, len(refused.detail) < 1_000)
     else:
         problem = None
     if problem is not None:
