@@ -115,7 +115,7 @@ def test_a_member_that_cannot_start_says_why_and_ends_everything(tmp_path: Path)
 
 
 def test_settings_survive_the_way_through_the_environment() -> None:
-    flags = {"trusted_proxies": "10.0.0.0/8,::1", "rate_limit": "off", "port": "0", "workers": "3"}
+    flags = {"trusted_proxies": "10.0.0.0/8,::1", "rate_limit": "off", "port": "0", "workers": "3", "secret_key": "a" * 40}
     settings = load({}, flags)
     assert load(as_environment(settings)) == settings
     assert load(as_environment(load({}))) == load({})

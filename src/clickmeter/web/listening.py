@@ -8,6 +8,7 @@ import resource
 import socket
 from typing import TYPE_CHECKING
 
+from clickmeter.config import url_of
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def listen(host: str, port: int) -> socket.socket:
 
 def base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_of(host, port)
