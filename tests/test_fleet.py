@@ -115,10 +115,18 @@ def test_a_member_that_cannot_start_says_why_and_ends_everything(tmp_path: Path)
 
 
 def test_settings_survive_the_way_through_the_environment() -> None:
-    flags = {"trusted_proxies": "10.0.0.0/8,::1", "rate_limit": "off", "port": "0", "workers": "3", "secret_key": "a" * 40}
+    flags = {
+        "trusted_proxies": "10.0.0.0/8,::1",
+        "rate_limit": "off",
+        "port": "0",
+        "workers": "3",
+        "secret_key": "a" * 40,
+    }
     settings = load({}, flags)
-    assert load(as_environment(settings)) == settings
-    assert load(as_environment(load({}))) == load({})
+    environ = {"CLICKMETER_PORT": "1", "CLICKMETER_GEOIP_DATABASE": "x.mmdb", "HOME": "/"}
+    assert load(as_environment(settings, environ)) == settings
+    assert load(as_environment(load({}), environ)) == load({})
+    assert as_environment(settings, environ)["HOME"] == "/"
 
 
 def test_sqlite_has_one_process(tmp_path: Path) -> None:

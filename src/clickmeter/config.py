@@ -186,9 +186,11 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     return Settings(**{setting.name: value_of(setting, environ, flags or {}) for setting in SETTINGS})
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables from which `load` makes the same settings, for another process."""
-    return {setting.variable: as_text(getattr(settings, setting.name)) for setting in SETTINGS}
+def as_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment like this one from which `load` makes the same settings, for another process."""
+    others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    texts = {setting.variable: as_text(getattr(settings, setting.name)) for setting in SETTINGS}
+    return others | {variable: text for variable, text in texts.items() if text}
 
 
 def as_text(value: Any) -> str:

@@ -38,7 +38,7 @@ class Member:
     """One serving process, as its parent sees it."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        self._environment = {**os.environ, **as_environment(settings)}
+        self._environment = as_environment(settings, os.environ)
         self._listener = listener.fileno()
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
