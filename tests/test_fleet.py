@@ -71,7 +71,7 @@ def answers(url: str) -> bool:
     try:
         with urlopen(f"{url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (URLError, ConnectionError):
+    except (URLError, ConnectionError, TimeoutError):
         return False
 
 
@@ -120,7 +120,7 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         "rate_limit": "off",
         "port": "0",
         "workers": "3",
-        "secret_key": "a" * 40,
+        "secret_key": "0123456789abcdefghijklmnopqrstuvwxyz",
     }
     settings = load({}, flags)
     environ = {"CLICKMETER_PORT": "1", "CLICKMETER_GEOIP_DATABASE": "x.mmdb", "HOME": "/"}
