@@ -143,7 +143,7 @@ class RollupStore(Protocol):
         ...
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
-        """The property's segments of these days, both inclusive, by day."""
+        """The property's segments that reach into these days, both inclusive, by their first day."""
         ...
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
@@ -166,8 +166,13 @@ class RollupStore(Protocol):
         """The ids of those values that the dictionary has; hashes for hashed columns."""
         ...
 
-    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
-        """The segments of one day with fewer than so many rows."""
+    def segments_within(
+        self, property_id: str, *, first_day: int, last_day: int, rows: int | None
+    ) -> list[StoredSegment] | None:
+        """The property's segments that lie wholly in these days, both inclusive, by their first day.
+
+        None, without a look at all of them, when they hold more than so many rows.
+        """
         ...
 
     def roll(self, roll: Roll) -> None:

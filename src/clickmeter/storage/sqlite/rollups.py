@@ -17,6 +17,7 @@ from clickmeter.storage.segment import (
     BLOB_VERSION,
     COLUMNS,
     HASHED,
+    MAX_DAYS,
     DiscardedError,
     PropertyRoll,
     RollupStatistics,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clickmeter.storage")
 
-VERSION = f"1.{BLOB_VERSION}"
+VERSION = f"2.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
 CHECKPOINT_PAGES = 4_000
 CACHE_KIB = 64 * 1024
@@ -60,6 +61,7 @@ SCHEMA = """
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         property_no INTEGER NOT NULL,
         day INTEGER NOT NULL,
+        days INTEGER NOT NULL,
         rows INTEGER NOT NULL,
         people INTEGER NOT NULL,
         pageviews INTEGER NOT NULL,
@@ -70,9 +72,21 @@ SCHEMA = """
         blob BLOB NOT NULL
     ) STRICT;
     CREATE INDEX segments_by_day ON segments (property_no, day);
+    CREATE INDEX wide_segments ON segments (property_no, day, days) WHERE days > 1;
 """
 TABLES = ("state", "properties", "texts", "hashes", "sizes", "segments")
 STORED = ", ".join(StoredSegment._fields)
+REACHING = f"""
+    SELECT {STORED} FROM segments INDEXED BY segments_by_day WHERE property_no = ? AND day BETWEEN ? AND ?
+    UNION ALL
+    SELECT {STORED} FROM segments INDEXED BY wide_segments
+    WHERE property_no = ? AND days > 1 AND day BETWEEN ? AND ? AND day + days > ?
+    ORDER BY day, id
+"""
+"""What begins in some days, and what began before them and reaches into them."""
+WITHIN = f"""
+    SELECT {STORED} FROM segments WHERE property_no = ? AND day BETWEEN ? AND ? AND day + days <= ? ORDER BY day, id
+"""
 FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = (
     f"INSERT INTO segments (property_no, {', '.join(FIELDS)}) VALUES ({', '.join('?' * (len(FIELDS) + 1))})"
@@ -123,8 +137,9 @@ class SqliteRollups:
         return str(self._state("epoch"))
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
-        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day BETWEEN ? AND ? ORDER BY day, id"
-        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), first_day, last_day))]
+        number = self._number(property_id)
+        given = (number, first_day, last_day, number, first_day - MAX_DAYS, first_day - 1, first_day)
+        return [StoredSegment(*row) for row in self._rows(REACHING, given)]
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
         [(visitors, sessions)] = self._rows("SELECT visitors, sessions FROM segments WHERE id = ?", (segment_id,))
@@ -158,9 +173,18 @@ class SqliteRollups:
             known.update(self._rows(sql, (number, column_no, *some)))
         return known
 
-    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
-        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day = ? AND rows < ? ORDER BY id"
-        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), day, rows))]
+    def segments_within(
+        self, property_id: str, *, first_day: int, last_day: int, rows: int | None
+    ) -> list[StoredSegment] | None:
+        found: list[StoredSegment] = []
+        held = 0
+        with translated(self._path):
+            for row in self._connection.execute(WITHIN, (self._number(property_id), first_day, last_day, last_day + 1)):
+                found.append(StoredSegment(*row))
+                held += found[-1].rows
+                if rows is not None and held > rows:
+                    return None
+        return found
 
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
