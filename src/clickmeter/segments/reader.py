@@ -61,7 +61,7 @@ class Reader:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
         segments = [*self._segments(wanted)]
         if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
-            require_affordable(sum(part.events for part in segments), MAX_RAW_EVENTS)
+            self._require_few(wanted, sum(part.events for part in segments))
             return self._raw_frame(wanted)
         tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
         parts: list[Part] = [*segments]
@@ -73,6 +73,18 @@ class Reader:
             return Values([*known, *tail.new(column)]) if tail.events and tail.new(column) else Values(known)
 
         return Frame(parts, values)
+
+    def _require_few(self, wanted: Wanted, rolled_up: int) -> None:
+        """Refuse beforehand to look into the data of too many events; those past the watermark are counted for it."""
+        require_affordable(rolled_up, MAX_RAW_EVENTS)
+        past = self._events.count(
+            wanted.property_id,
+            start=wanted.start,
+            end=wanted.end,
+            after=self._watermark,
+            limit=MAX_RAW_EVENTS + 1 - rolled_up,
+        )
+        require_affordable(rolled_up + past, MAX_RAW_EVENTS)
 
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
@@ -246,7 +258,7 @@ def require_affordable(events: int, limit: int) -> None:
     """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
     if events > limit:
         detail = (
-            f"This would look at {events:,} events one by one; at most {limit:,} are allowed. Ask for a shorter range."
+            f"This would look at more than {limit:,} events one by one, which is the limit. Ask for a shorter range."
         )
         raise refuse_parameter("from", "too_expensive", detail)
 

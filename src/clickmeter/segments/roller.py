@@ -44,12 +44,14 @@ class Roller:
     """Brings the rollups of one store up to its events. One roller at a time per store."""
 
     def __init__(self, events: EventStore, rollups: RollupStore) -> None:
+        """Nothing is read before the first step."""
         self._events = events
         self._rollups = rollups
-        self._begin()
+        self._epoch = UNKNOWN
 
     def _begin(self) -> None:
         """Go on from where the rollups are."""
+        self._rollups.begin_rolling()
         with self._rollups.snapshot() as watermark:
             self._watermark = watermark
             self._epoch = self._rollups.epoch()
@@ -64,22 +66,22 @@ class Roller:
         self._rebuilding = asked
         self._rebuilt = 0
 
-    @property
-    def watermark(self) -> int:
-        """Every event up to this position is in the segments."""
-        return self._watermark
-
     def step(self) -> Step:
         """Roll up the next events, at most STEP_ROWS; when there are none, go on with a rebuild that was asked for."""
         try:
+            if self._rollups.epoch() != self._epoch:
+                self._begin()
             return self._step()
         except DiscardedError:
-            self._begin()
+            self._epoch = UNKNOWN
             return Step(0, more=True)
 
+    def end(self) -> None:
+        """No step follows."""
+        if self._epoch != UNKNOWN:
+            self._rollups.end_rolling()
+
     def _step(self) -> Step:
-        if self._rollups.epoch() != self._epoch:
-            raise DiscardedError
         rows = self._events.arrivals(READ, after=self._watermark, limit=STEP_ROWS)
         if not rows:
             return self._rebuild()
@@ -99,7 +101,7 @@ class Roller:
         if asked != self._rebuilding:
             self._begin_rebuild(asked)
         if asked is None:
-            return Step(0, more=False)
+            return Step(0, more=self._rollups.sweep())
         wanted = asked or None
         rows = self._events.arrivals(READ, after=self._rebuilt, limit=STEP_ROWS)
         if rows:
@@ -122,7 +124,7 @@ class Roller:
         self._rollups.set_note(REBUILT, None)
         if self._rollups.note(REBUILD) == (wanted or ""):
             self._rollups.set_note(REBUILD, None)
-        self._begin()
+        self._epoch = UNKNOWN
 
     def _parts(self, rows: list[tuple[Any, ...]], *, suffix: str, wanted: str | None) -> list[PropertyRoll]:
         """What the rows add to their properties, kept under their ids and `suffix`; to `wanted` alone, unless None."""
