@@ -76,8 +76,8 @@ class HeadlineAnswer:
     def totals(self) -> Sums:
         return self._total_sums
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        del term, count
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        del terms, count
         return [()], [self.totals()]
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
