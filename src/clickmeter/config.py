@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     geoip_database: str
     report_workers: int
     report_cache_mb: int
+    tracker_path: str
     log_level: str
 
 
@@ -83,6 +85,12 @@ def parse_text(text: str) -> str:
     return text
 
 
+def parse_script_path(text: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.js", text):
+        raise ValueError("a slash and a name that ends in .js are needed, as in /stats.js")
+    return text
+
+
 def parse_networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
@@ -131,6 +139,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse_integer(1, 1_000_000),
         "MIB",
         "How much memory each of them keeps decoded columns in; more makes reports over long ranges faster.",
+    ),
+    Setting(
+        "tracker_path",
+        "/clickmeter.js",
+        parse_script_path,
+        "PATH",
+        "Where pages load the tracker from: a slash and a name that ends in .js.",
     ),
     Setting(
         "log_level",
