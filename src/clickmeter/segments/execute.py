@@ -16,7 +16,7 @@ from clickmeter.segments.frame import Column
 from clickmeter.segments.ranking import first, metric_places, value_places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickmeter.query.query import Query
     from clickmeter.segments.frame import Flags, Frame, Ids
@@ -55,21 +55,29 @@ class Answer:
 
         The sums are of the whole range, and only of what groups are ranked by.
         """
-        orders = [partial(self._places_by, term) for term in (*terms, *self._query.group_by)]
+        names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
+        counts = self._counts(self._group_ids, len(self._group_keys), names, None)
+        orders = [partial(self._places_by, term, counts) for term in (*terms, *self._query.group_by)]
         chosen = first(np.arange(len(self._group_keys)), orders, count + 1)
         groups = self._named(chosen)
         order = sorted(range(len(groups)), key=lambda at: by_value(groups[at]))
-        names = {term.removeprefix("-") for term in terms}.intersection(self._query.metrics)
-        sums = self._sums(self._cells_of(chosen[order]), len(chosen), [*names])
+        chosen = chosen[order]
+        if set(names) <= counts.keys():
+            sums = as_sums({name: values[chosen] for name, values in counts.items()})
+        else:
+            sums = self._sums(self._cells_of(chosen), len(chosen), names)
         return [groups[at] for at in order], sums
 
-    def _places_by(self, term: str, groups: Ids, count: int) -> Ids:
-        """Where a term of order_by puts these groups; see `ranking.first`."""
+    def _places_by(self, term: str, counts: Mapping[str, Ids], groups: Ids, count: int) -> Ids:
+        """Where a term of order_by puts these groups; see `ranking.first`. `counts` are of all groups."""
         name, descending = term.removeprefix("-"), term.startswith("-")
         if name in self._query.group_by:
             at = self._query.group_by.index(name)
             return value_places(self._columns[at].values, self._group_keys[groups, at], count, descending=descending)
-        return metric_places(name, self._counted(self._cells_of(groups), len(groups), [name]), descending=descending)
+        if name in counts:
+            return metric_places(name, {name: counts[name][groups]}, descending=descending)
+        counted = self._counted(self._cells_of(groups), len(groups), [name])
+        return metric_places(name, counted, descending=descending)
 
     def _cells_of(self, groups: Ids) -> Ids:
         """For each matching event the place of its group among these, or -1."""
