@@ -17,7 +17,7 @@ from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import ingest, openapi
+from clickmeter.web import dashboard, ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -109,7 +109,10 @@ class Server:
             backlog=self.backlog,
         )
         self._rest = Starlette(
-            routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
+            routes=[
+                *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
+                *dashboard.routes(),
+            ],
             exception_handlers={
                 Refusal: answer_refusal,
                 HTTPException: answer_http,
@@ -180,7 +183,7 @@ async def answer_http(request: Request, error: Exception) -> Response:
     """What the router refuses: an unknown path, or a method that has no place there."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = sorted({row.method for row in ROUTES if matches(row.path, request.url.path)})
+        allowed = sorted({row.method for row in ROUTES if matches(row.path, request.url.path)}) or dashboard.METHODS
         refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
     else:
         refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")
