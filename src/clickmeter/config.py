@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 PREFIX = "CLICKMETER_"
 TEST_PREFIX = "CLICKMETER_TEST_"
+
+MIN_SECRET, MIN_SECRET_VARIETY = 32, 8
+"""How long a server secret is, and of how many different characters: short ones and repeated ones can be guessed."""
+PRINTABLE = re.compile("[!-~]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit: bool
     trusted_proxies: tuple[Network, ...]
     geoip_database: str
+    secret_key: tuple[str, ...]
     report_workers: int
     report_cache_mb: int
     log_level: str
@@ -43,6 +49,8 @@ class Setting(NamedTuple):
     parse: Callable[[str], Any]
     metavar: str
     description: str
+    is_secret: bool = False
+    """Whether its value must never be shown."""
 
     @property
     def variable(self) -> str:
@@ -87,6 +95,16 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def parse_secrets(text: str) -> tuple[str, ...]:
+    secrets = tuple(part.strip() for part in text.split(",") if part.strip())
+    for secret in secrets:
+        if len(secret) < MIN_SECRET or not PRINTABLE.fullmatch(secret) or len(set(secret)) < MIN_SECRET_VARIETY:
+            raise ValueError(
+                f"a secret is {MIN_SECRET} or more random characters of ASCII; openssl rand -base64 32 makes one"
+            )
+    return secrets
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "database_url",
@@ -117,6 +135,14 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "PATH",
         "A MaxMind-format .mmdb file to derive country, region and city from; needs the extra clickmeter[geo].",
+    ),
+    Setting(
+        "secret_key",
+        "",
+        parse_secrets,
+        "SECRET",
+        "The server secret that signing keys are derived from; several, comma-separated, while it is being replaced.",
+        is_secret=True,
     ),
     Setting(
         "report_workers",
@@ -160,7 +186,8 @@ def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, s
     try:
         return setting.parse(text)
     except ValueError as error:
-        raise ConfigError(f"{origin} cannot be {text!r}: {error}.") from None
+        value = "what it is" if setting.is_secret else repr(text)
+        raise ConfigError(f"{origin} cannot be {value}: {error}.") from None
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:

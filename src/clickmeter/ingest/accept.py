@@ -44,6 +44,8 @@ class Arrival(NamedTuple):
     place: Place
     prefetch: bool
     """The browser said that nobody has looked at the page yet: counted like a bot."""
+    visitor_id: str | None = None
+    """The visitor that the request's token vouches for: whoever an event names, it is of this one."""
 
 
 class EventError(msgspec.Struct, frozen=True):
@@ -128,13 +130,17 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
     extra = None
     if isinstance(wire, LooseEvent):
         extra, adjusted = wire.extra, adjusted or wire.adjusted
+    visitor_id = identifier(identity.visitor_id, "identity/visitor_id")
+    if arrival.visitor_id is not None:
+        adjusted = adjusted or visitor_id not in (None, arrival.visitor_id)
+        visitor_id = arrival.visitor_id
     event = Event(
         event_id=identifier(wire.event_id, "event_id", MAX_EVENT_ID, "invalid_event_id")
         or new_event_id(arrival.received_at),
         type=event_type(wire.type),
         ts=ts,
         received_at=arrival.received_at,
-        visitor_id=identifier(identity.visitor_id, "identity/visitor_id"),
+        visitor_id=visitor_id,
         session_id=identifier(identity.session_id, "identity/session_id"),
         user_id_hash=without_pii(identity.user_id_hash),
         url=page.url,
