@@ -17,7 +17,7 @@ from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import cors, dashboard, ingest, openapi
+from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -84,6 +84,7 @@ class Server:
         self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
         self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
+        self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
@@ -116,6 +117,7 @@ class Server:
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
                 *dashboard.routes(),
+                *tracker.routes(self._tracker_path),
             ],
             exception_handlers={
                 Refusal: answer_refusal,
@@ -188,8 +190,10 @@ async def answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         rows = [row for row in ROUTES if matches(row.path, request.url.path)]
-        allowed = sorted({row.method for row in rows} | {"OPTIONS" for row in rows if row.key == "read"}) or dashboard.METHODS
-        refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
+        allowed = sorted({row.method for row in rows} | {"OPTIONS" for row in rows if row.key == "read"})
+        refusal = Refusal(
+            "method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed or tracker.METHODS
+        )
     else:
         refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")
     return await answer_refusal(request, refusal)

@@ -14,31 +14,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.responses import Response
 from starlette.routing import Route
 
+from clickmeter.web.tracker import accepts_gzip, has
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
 
 FOLDER = Path(__file__).parent.parent / "dashboard"
-METHODS = ("GET", "HEAD")
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 EVERY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Vary": "Accept-Encoding"}
 PAGE = {
@@ -58,10 +50,11 @@ ELEMENT = {
 
 
 class File(NamedTuple):
-    """A file in memory, as it is and compressed, and the headers it is served with."""
+    """A file in memory, as it is and compressed; `version` is the beginning of its SHA-256 in hexadecimal."""
 
     body: bytes
     compressed: bytes
+    version: str
     headers: dict[str, str]
 
 
@@ -74,27 +67,21 @@ def routes() -> list[Route]:
 
 def read(name: str, headers: dict[str, str]) -> File:
     body = (FOLDER / name).read_bytes()
-    tag = hashlib.sha256(body).hexdigest()[:32]
-    media_type = MEDIA_TYPES[Path(name).suffix]
-    return File(body, gzip.compress(body, mtime=0), {**EVERY, **headers, "Content-Type": media_type, "ETag": tag})
+    headers = {**EVERY, **headers, "Content-Type": MEDIA_TYPES[Path(name).suffix]}
+    return File(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:16], headers)
 
 
 def serve(file: File) -> Callable[[Request], Awaitable[Response]]:
     """A handler that answers with the file, or with 304 to a browser that has it."""
 
     async def handler(request: Request) -> Response:
-        return answer(file, request.headers.get("accept-encoding", ""), request.headers.get("if-none-match", ""))
+        zipped = accepts_gzip(request.headers.get("accept-encoding", ""))
+        tag = f'"{file.version}{"-gzip" if zipped else ""}"'
+        headers = {**file.headers, "ETag": tag}
+        if has(tag, request.headers.get("if-none-match", "")):
+            return Response(status_code=304, headers=headers)
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        return Response(file.compressed if zipped else file.body, headers=headers)
 
     return handler
-
-
-def answer(file: File, accepted: str, known: str) -> Response:
-    """The file in a form the browser accepts; each form has an ETag of its own."""
-    zipped = "gzip" in accepted
-    tag = f'"{file.headers["ETag"]}{"-gzip" if zipped else ""}"'
-    headers = {**file.headers, "ETag": tag}
-    if tag in known:
-        return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Vary")})
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    return Response(file.compressed if zipped else file.body, headers=headers)
