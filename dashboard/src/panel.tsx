@@ -5,7 +5,6 @@ import type { Place } from "./address.ts";
 import type { Report } from "./api.ts";
 import type { Credential } from "./credential.ts";
 import { Details } from "./details.tsx";
-import { dimensionName } from "./dimensions.ts";
 import { Icon } from "./icons.tsx";
 import { type Go, looking } from "./navigation.ts";
 import type { Panel as PanelRow } from "./panels.ts";
@@ -57,7 +56,7 @@ export function Panel({ panel, place, go, credential }: Props) {
       </footer>
       {open && (
         <Details
-          title={`${panel.title} by ${dimensionName(tab.dimension).toLowerCase()}`}
+          title={panel.tabs.length > 1 ? `${panel.title}: ${tab.name}` : panel.title}
           credential={credential}
           view={place.view}
           tab={tab}
