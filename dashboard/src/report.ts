@@ -21,6 +21,13 @@ interface Options {
 
 const LONGEST_WAIT = 60;
 
+interface Answered<T> {
+  /** Which question, asked for the how-manieth time. */
+  to: string;
+  data: T | null;
+  problem: Problem | null;
+}
+
 /** What the API answers; after a 429 or 503 it is asked again when the server says so. */
 export function useReport<T>(
   credential: Credential,
@@ -28,32 +35,36 @@ export function useReport<T>(
   parameters: Parameters,
   { every = 0, when = true }: Options = {},
 ): Loaded<T> {
-  const [state, setState] = useState<Omit<Loaded<T>, "again">>({ data: null, problem: null, loading: true });
+  const [answered, setAnswered] = useState<Answered<T>>({ to: "", data: null, problem: null });
   const [turn, setTurn] = useState(0);
-  const question = JSON.stringify([credential.property, credential.secret, name, parameters]);
+  const again = () => setTurn((now) => now + 1);
+  const question = JSON.stringify([credential.property, credential.secret, name, parameters, turn]);
+  const loading = when && answered.to !== question;
   useEffect(() => {
     if (!when) return undefined;
     const gone = new AbortController();
-    setState((before) => ({ ...before, loading: true }));
     ask<T>(credential, name, parameters, gone.signal).then(
-      (data) => !gone.signal.aborted && setState({ data, problem: null, loading: false }),
-      (error: unknown) => {
-        if (gone.signal.aborted) return;
-        const problem = error instanceof Problem ? error : new Problem(0, "fault", String(error));
-        setState({ data: null, problem, loading: false });
-      },
+      (data) => !gone.signal.aborted && setAnswered({ to: question, data, problem: null }),
+      (error: unknown) => !gone.signal.aborted && setAnswered({ to: question, data: null, problem: problemOf(error) }),
     );
     return () => gone.abort();
     // The question is all that matters of credential, name and parameters.
-  }, [question, turn, when]);
-  const wait = state.problem?.retryAfter ? Math.min(state.problem.retryAfter, LONGEST_WAIT) * 1000 : every;
+  }, [question, when]);
+  const wait = answered.problem?.retryAfter ? Math.min(answered.problem.retryAfter, LONGEST_WAIT) * 1000 : every;
   useEffect(() => {
-    if (!wait || state.loading) return undefined;
-    const timer = setTimeout(() => {
-      if (document.visibilityState === "visible") setTurn((now) => now + 1);
-      else document.addEventListener("visibilitychange", () => setTurn((now) => now + 1), { once: true });
-    }, wait);
+    if (!wait || loading) return undefined;
+    const timer = setTimeout(() => whenSeen(again), wait);
     return () => clearTimeout(timer);
-  }, [wait, state]);
-  return { ...state, again: () => setTurn((now) => now + 1) };
+  }, [wait, question, loading]);
+  return { data: answered.data, problem: answered.problem, loading, again };
+}
+
+/** Now, or when somebody looks at the page again. */
+function whenSeen(act: () => void): void {
+  if (document.visibilityState === "visible") act();
+  else document.addEventListener("visibilitychange", act, { once: true });
+}
+
+function problemOf(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem(0, "fault", String(error));
 }
