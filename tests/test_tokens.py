@@ -108,7 +108,7 @@ def test_any_claims_are_a_token_or_a_refusal(changes: dict[str, Any]) -> None:
     try:
         token = verified(SIGNER.sign(SIGNER.header(), json.dumps(claims)))
     except Refusal as refused:
-        problem = (refused.status, len(refused.detail) < 1_000)
+        problem: tuple[int, bool] | None = (refused.status, len(refused.detail) < 1_000)
     else:
         problem = None
     if problem is not None:
@@ -261,6 +261,7 @@ def test_the_command_line_makes_tokens_and_share_links(tmp_path: Path) -> None:
     assert (claims["scope"], claims["filters"], claims["property_id"]) == ("read", ["path:is:/a"], "shop")
     code, link, _ = command(tmp_path, "token", "shop", "--share", "--url", "https://stats.example/")
     assert link.startswith("https://stats.example/#/share/ey")
+    assert command(tmp_path, "token", "shop", "--share")[1].startswith("http://127.0.0.1:8000/#/share/ey")
     told = json.loads(command(tmp_path, "token", "shop", "--scope", "ingest", "--visitor-id", "v", "--json")[1])
     assert list(told) == ["token", "expires_at"]
     claims = jwt.decode(told["token"], made["key"], algorithms=["HS256"], audience="clickmeter")

@@ -61,7 +61,7 @@ export function parse(fragment: string): Place {
   const parts = path.split("/").filter(Boolean).map(decode);
   const view = parseView(new URLSearchParams(query));
   const [first = "", second = ""] = parts;
-  if (first === "share" && second.includes(".")) {
+  if (first === "share" && second && second !== "setup") {
     return { page: "report", property: propertyOf(second), token: second, view };
   }
   if (!first) return { page: "login", property: "", token: null, view };

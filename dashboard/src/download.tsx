@@ -25,8 +25,8 @@ export function Download({ credential, name, parameters, file, label }: Props) {
   };
   return (
     <>
-      <button type="button" class="quiet" title={label} onClick={() => void run()}>
-        <Icon name="download" /> CSV<span class="unseen">: {label}</span>
+      <button type="button" class="quiet" title={label} aria-label={`CSV: ${label}`} onClick={() => void run()}>
+        <Icon name="download" /> CSV
       </button>
       {trouble && <span role="alert">{trouble}</span>}
     </>

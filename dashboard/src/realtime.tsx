@@ -21,8 +21,7 @@ export function Realtime({ credential, view }: { credential: Credential; view: V
     <section class="realtime" aria-label="Right now" data-panel="realtime">
       <p class="now">
         <span class={visitors ? "dot live" : "dot"} aria-hidden="true" />
-        <b>{visitors ?? "–"}</b>
-        <span>{visitors === 1 ? "visitor" : "visitors"} now</span>
+        <b>{visitors ?? "–"}</b> <span>{visitors === 1 ? "visitor" : "visitors"} now</span>
       </p>
       <MinuteBars counts={counts} label={`Pageviews of the last ${SHOWN} minutes: ${counts.join(", ")}`} />
       <p class="soft">{half.data ? `${plural(half.data.pageviews, "view", "views")} in ${SHOWN} minutes` : "\u00a0"}</p>

@@ -192,6 +192,11 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     return Settings(**{setting.name: value_of(setting, environ, flags or {}) for setting in SETTINGS})
 
 
+def url_of(host: str, port: int) -> str:
+    """The address of a server that listens there, for people and browsers."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Any:
     flag = flags.get(setting.name)
     origin, text = (setting.flag, flag) if flag is not None else (setting.variable, environ.get(setting.variable))

@@ -125,8 +125,8 @@ def test_range_zone_comparison_and_interval_are_chosen_and_kept_in_the_address(d
 def test_dates_of_one_s_own(dashboard: Dashboard) -> None:
     dashboard.open()
     dashboard.choose("button", "Range: Last 30 days")
-    dashboard.page.get_by_label("From").fill(day(6))
-    dashboard.page.get_by_label("To").fill(day(3))
+    dashboard.page.get_by_label("From", exact=True).fill(day(6))
+    dashboard.page.get_by_label("To", exact=True).fill(day(3))
     dashboard.choose("button", "Show")
     assert shown(dashboard) == counts(dashboard, **{"from": day(6), "to": day(3)})
     assert f"from={day(6)}&to={day(3)}" in dashboard.fragment

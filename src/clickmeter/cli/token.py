@@ -12,6 +12,7 @@ from clickmeter import keys, tokens
 from clickmeter.cli.options import with_json, with_settings
 from clickmeter.cli.output import print_json, printable
 from clickmeter.cli.property import known_property
+from clickmeter.config import url_of
 from clickmeter.errors import Refusal
 from clickmeter.query.time import rfc3339
 from clickmeter.storage.open import open_metadata
@@ -53,7 +54,7 @@ def token(*, settings: Settings, property_id: str, share: bool, url: str | None,
         key_id, signing_key = newest_signing_key(metadata, property_id, settings)
     text = tokens.mint(claims, key_id=key_id, signing_key=signing_key)
     tokens.verify(text, signing_key, now=now)
-    link = f"{(url or f'http://{settings.host}:{settings.port}').rstrip('/')}{SHARE_PATH}{text}"
+    link = f"{(url or url_of(settings.host, settings.port)).rstrip('/')}{SHARE_PATH}{text}"
     if as_json:
         expires = rfc3339(claims["exp"] * 1000)
         print_json(

@@ -82,6 +82,8 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         except Rejected as rejected:
             reject(outcome, index, wire.event_id, rejected)
             continue
+        if arrival.visitor_id is not None:
+            adjusted = vouched(event, arrival.visitor_id) or adjusted
         outcome.accepted += 1
         outcome.adjusted += adjusted
         if not event.bot:
@@ -92,6 +94,12 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         else:
             outcome.filtered += 1
     return outcome
+
+
+def vouched(event: Event, visitor_id: str) -> bool:
+    """Make the event this visitor's; whether it named another."""
+    named, event.visitor_id = event.visitor_id, visitor_id
+    return named not in (None, visitor_id)
 
 
 def reject(outcome: Outcome, index: int, event_id: object, rejected: Rejected) -> None:
@@ -130,17 +138,13 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
     extra = None
     if isinstance(wire, LooseEvent):
         extra, adjusted = wire.extra, adjusted or wire.adjusted
-    visitor_id = identifier(identity.visitor_id, "identity/visitor_id")
-    if arrival.visitor_id is not None:
-        adjusted = adjusted or visitor_id not in (None, arrival.visitor_id)
-        visitor_id = arrival.visitor_id
     event = Event(
         event_id=identifier(wire.event_id, "event_id", MAX_EVENT_ID, "invalid_event_id")
         or new_event_id(arrival.received_at),
         type=event_type(wire.type),
         ts=ts,
         received_at=arrival.received_at,
-        visitor_id=visitor_id,
+        visitor_id=identifier(identity.visitor_id, "identity/visitor_id"),
         session_id=identifier(identity.session_id, "identity/session_id"),
         user_id_hash=without_pii(identity.user_id_hash),
         url=page.url,

@@ -129,12 +129,11 @@ class Ingest:
         client = client_address(scope["client"][0] if scope["client"] else "", head.forwarded_for, self._proxies)
         query = read_query(scope["query_string"])
         text = one_credential([*head.authorization, *head.write_key, *query.keys])
-        gate = self._gate
-        grant = (gate.remembered(text) or await gate.grant(text, client)) if text else None
+        grant = await self._grant(text, client) if text else None
         received = decode(body)
         if received.key not in (None, ""):
             text = one_credential([*([text] if text else []), body_key(received.key)])
-            grant = grant or gate.remembered(text or "") or await gate.grant(text or "", client)
+            grant = grant or await self._grant(text or "", client)
         if grant is None:
             raise Refusal(
                 "missing_credential",
@@ -148,6 +147,9 @@ class Ingest:
         outcome = self._accept(received, grant, property_, head, client)
         turn.pause()
         return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
+
+    async def _grant(self, text: str, client: str) -> Grant:
+        return self._gate.remembered(text) or await self._gate.grant(text, client)
 
     def _accept(self, received: Received, grant: Grant, property_: Property, head: Head, client: str) -> Outcome:
         arrival = Arrival(

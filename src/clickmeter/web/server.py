@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 import uvloop
 
+from clickmeter.config import url_of
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import lock_server
 from clickmeter.web import cors, ingest
@@ -80,7 +81,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_of(host, port)
 
 
 async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]) -> int:
