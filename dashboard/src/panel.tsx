@@ -20,16 +20,18 @@ interface Props {
   place: Place;
   go: Go;
   credential: Credential;
+  /** Whether the overview is answered; a refusal of everything is said there, once, and not in every list. */
+  ready: boolean;
 }
 
-export function Panel({ panel, place, go, credential }: Props) {
+export function Panel({ panel, place, go, credential, ready }: Props) {
   const [chosen, setChosen] = useState(0);
   const [open, setOpen] = useState(false);
   const tab = panel.tabs[chosen] ?? panel.tabs[0];
   const question = list(place.view, tab, SHOWN);
   const report = useReport<Report>(credential, question.name, question.parameters);
   const onFilter = (filter: string) => go(looking(place, { filters: toggled(place.view, filter).filters }));
-  const content = { report, tab, panel, metrics: metricsOf(question.parameters), filters: place.view.filters, onFilter };
+  const content = { report, tab, panel, metrics: metricsOf(question.parameters), filters: place.view.filters, onFilter, ready };
   return (
     <section class="panel" aria-labelledby={`${panel.id}-title`} data-panel={panel.id} aria-busy={report.loading}>
       <header>
@@ -75,10 +77,11 @@ interface ContentProps {
   metrics: ReturnType<typeof metricsOf>;
   filters: string[];
   onFilter: (filter: string) => void;
+  ready: boolean;
 }
 
-function Content({ report, tab, panel, metrics, filters, onFilter }: ContentProps) {
-  if (report.problem) return <Trouble problem={report.problem} again={report.again} />;
+function Content({ report, tab, panel, metrics, filters, onFilter, ready }: ContentProps) {
+  if (report.problem && ready) return <Trouble problem={report.problem} again={report.again} />;
   const rows = report.data?.rows;
   // While another tab's answer is on its way, the rows of the one before are of another dimension.
   if (!rows || (rows[0] && !(tab.dimension in rows[0]))) return <Skeleton rows={SHOWN} />;

@@ -37,6 +37,7 @@ export function Reports(props: PageProps) {
     <>
       <Top {...props} name={name} />
       <main class="page">
+        {!fresh && <h1 class="unseen">{name}</h1>}
         {report.problem ? (
           <BigTrouble
             problem={report.problem}
@@ -120,7 +121,7 @@ function Numbers({ place, go, credential, report, interval, look, fresh, onFresh
       </div>
       <div class="panels">
         {PANELS.map((panel) => (
-          <Panel key={panel.id} panel={panel} place={place} go={go} credential={credential} />
+          <Panel key={panel.id} panel={panel} place={place} go={go} credential={credential} ready={data !== null} />
         ))}
       </div>
     </>

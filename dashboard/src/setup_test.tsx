@@ -93,7 +93,7 @@ function accepted(answer: IngestAnswer): Finding {
 function once(answer: IngestAnswer): Finding {
   const good = answer.duplicates === 1;
   const detail = good
-    ? "The second time it was known by its id: duplicates 1. A retry is never counted twice."
+    ? "Known by its id the second time: duplicates 1. A retry is never counted twice."
     : `The server took it for another event: duplicates ${answer.duplicates ?? 0}.`;
   return { good, title: good ? "Sent twice, counted once" : "Not recognised as the same", detail };
 }
