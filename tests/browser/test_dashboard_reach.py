@@ -111,7 +111,7 @@ def test_axe_would_find_something(page: Page, site: Site, axe: str) -> None:
 
 def focused(page: Page) -> str:
     return page.evaluate(  # type: ignore[no-any-return]  # playwright's Any
-        "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim()"
+        "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim().replace(/\\s+/g, ' ')"
     )
 
 
