@@ -110,9 +110,9 @@ def test_axe_would_find_something(page: Page, site: Site, axe: str) -> None:
 
 
 def focused(page: Page) -> str:
-    return page.evaluate(  # type: ignore[no-any-return]  # playwright's Any
-        "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '').trim().replace(/\\s+/g, ' ')"
-    )
+    active = "document.activeElement"
+    name: str = page.evaluate(f"{active}.getAttribute('aria-label') || {active}.innerText || ''")
+    return " ".join(name.split())
 
 
 def test_the_tab_key_reaches_everything_in_the_order_it_is_seen_and_shows_where_it_is(page: Page, site: Site) -> None:
