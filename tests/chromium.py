@@ -71,17 +71,14 @@ def flags() -> list[str]:
 def launched(path: str) -> Iterator[Browser]:
     """A browser. While it runs asyncio.run cannot be used in this thread, so no fixture may keep it past a module."""
     with sync_playwright() as playwright:
-        # Playwright switches the back-forward cache off; visitors have it.
-        browser = playwright.chromium.launch(
-            executable_path=path, args=flags(), ignore_default_args=["--disable-back-forward-cache"]
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=flags())
         yield browser
         browser.close()
 
 
 @contextmanager
 def unwatched(path: str, profile: Path, url: str) -> Iterator[None]:
-    """A browser at an address, with nobody at its controls: watched ones do not prerender."""
+    """A browser at an address, with nobody at its controls: a watched one does not prerender or keep pages it left."""
     command = [path, "--headless", f"--user-data-dir={profile}", f"--user-agent={USER_AGENT}", *flags(), url]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

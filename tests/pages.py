@@ -89,9 +89,9 @@ def until(condition: Callable[[], bool], page: Page | None = None) -> None:
             time.sleep(0.02)
 
 
-def stored(site: Site, count: int) -> list[dict[str, Any]]:
+def stored(site: Site, count: int, page: Page | None = None) -> list[dict[str, Any]]:
     """The stored events in order of arrival, once there are `count` of them."""
-    until(lambda: len(site.stored()) >= count)
+    until(lambda: len(site.stored()) >= count, page)
     return site.stored()
 
 

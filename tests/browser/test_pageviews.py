@@ -77,14 +77,27 @@ def test_an_address_is_a_page_when_its_path_changes_or_a_new_query_is_pushed(
     assert paths(shop, 4) == ["/a", "/a", "/b", "/c"]
 
 
-def test_a_page_that_comes_back_from_the_cache_is_counted_again(page: Page, sites: Sites, shop: Site) -> None:
-    sites.page = document(snippet(shop))
-    page.goto(sites.origin() + "/first")
-    page.evaluate("kept = 1")
-    page.goto(sites.origin() + "/second")
-    page.go_back(wait_until="commit")
-    assert paths(shop, 3) == ["/first", "/second", "/first"]
-    assert page.evaluate("kept") == 1, "The page was loaded anew, so that this test says nothing."
+THERE_AND_BACK = """
+<script>
+  addEventListener("pageshow", (event) => {
+    fetch("/shown?from_cache=" + event.persisted);
+    if (!event.persisted) setTimeout(() => { location.href = "/second"; }, 1_000);
+  });
+</script>
+"""
+
+
+def test_a_page_that_comes_back_from_the_cache_is_counted_again(
+    chromium_path: str, tmp_path: Path, sites: Sites, shop: Site
+) -> None:
+    sites.pages["/first"] = document(snippet(shop), THERE_AND_BACK)
+    sites.pages["/second"] = document(body="<script>onload = () => setTimeout(() => history.back(), 100);</script>")
+    with chromium.unwatched(chromium_path, tmp_path, f"{sites.origin()}/first"):
+        assert paths(shop, 2) == ["/first", "/first"]
+    assert [path for path in sites.asked if "from_cache" in path] == [
+        "/shown?from_cache=false",
+        "/shown?from_cache=true",
+    ]
 
 
 RULES = (

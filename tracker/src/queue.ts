@@ -94,7 +94,7 @@ export const openQueue = (target: Target, complete: () => void, backlog?: Backlo
       // the whole page shares, was why the first try failed.
       const answer = await fetch(target.endpoint, { method: "POST", body, credentials: "omit", keepalive: !failures });
       text = await answer.text();
-      wait = Number(answer.headers.get("retry-after")) * 1_000;
+      wait = +answer.headers.get("retry-after")! * 1_000;
       status = answer.status;
     } catch {
       if (leaving) navigator.sendBeacon(target.endpoint, body);
@@ -102,7 +102,7 @@ export const openQueue = (target: Target, complete: () => void, backlog?: Backlo
     flying--;
     if (RETRIED.test(`${status}`)) {
       waiting.unshift(...items);
-      retry(status, wait);
+      retry(status || leaving, wait);
       return;
     }
     failures = silent = 0;
@@ -116,9 +116,9 @@ export const openQueue = (target: Target, complete: () => void, backlog?: Backlo
     flush();
   };
 
-  const retry = (status: number, wait: number): void => {
+  const retry = (isExcused: unknown, wait: number): void => {
     failures++;
-    silent = status ? 0 : silent + Number(navigator.onLine);
+    silent = isExcused ? 0 : silent + +navigator.onLine;
     if (silent === MAX_SILENT && !hasWarned) {
       hasWarned = true;
       console.warn(
@@ -133,10 +133,10 @@ export const openQueue = (target: Target, complete: () => void, backlog?: Backlo
     if (silent >= MAX_SILENT || (leaving ? failures : flying)) return;
     clearTimeout(timer);
     timer = undefined;
-    do {
-      const [items, body] = take();
-      if (items[0]) void send(items, body, leaving);
-    } while (leaving && waiting[0]);
+    // All are taken before any is sent: what a beacon carries waits again at once, in case nobody received it.
+    const batches = [take()];
+    while (leaving && waiting[0]) batches.push(take());
+    for (const [items, body] of batches) if (items[0]) void send(items, body, leaving);
   };
 
   // Whoever hides a page may never come back to it. (Shown again is as good a moment to send as any.)
