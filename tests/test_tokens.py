@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from jwts import Signer, signed
+from starlette.requests import Request
 
 from clickmeter import keys, tokens
 from clickmeter.cli import commands
@@ -25,8 +26,10 @@ from clickmeter.query.filters import matches, parse_group, plan
 from clickmeter.storage.open import open_metadata
 from clickmeter.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
 from clickmeter.web import auth
+from clickmeter.web.access import Access
 from clickmeter.web.auth import Gate, Metadata
-from clickmeter.web.limits import Limits
+from clickmeter.web.limits import REPORT_KEY, Limits
+from clickmeter.web.problems import RateLimited
 from service import SERVER_SECRET, sqlite_url
 
 if TYPE_CHECKING:
@@ -237,6 +240,55 @@ def test_the_operator_hears_once_of_a_key_that_is_stored_as_it_is(
     assert answers == ["granted"] * 2
     assert [record.getMessage().count("stored as it is") for record in caplog.records] == [1]
     assert made.text not in caplog.text
+
+
+def test_one_viewer_cannot_use_up_what_all_may_read(tmp_path: Path) -> None:
+    """The control: a read key's requests are counted together, whoever makes them."""
+    store = open_metadata(sqlite_url(tmp_path))
+    read = keys.new_key("read", "shop", now=0)
+    store.create_property(Property(id="shop", name="Shop", created_at=0), [MADE.key, read.key])
+    store.close()
+
+    async def show() -> list[bool]:
+        metadata = Metadata(lambda: open_metadata(sqlite_url(tmp_path)))
+        await metadata.start()
+        limits = Limits(enabled=True)
+        gate = Gate(metadata, limits=limits, server_secrets=[OLD])
+        access = Access(gate=gate, metadata=metadata, limits=limits, proxies=())
+        token = SIGNER.reading()
+        passes = [
+            await reads_until_limited(access, token, "192.0.2.1"),
+            await reads(access, token, "192.0.2.2"),
+            await reads_until_limited(access, read.text, "192.0.2.3"),
+            await reads(access, read.text, "192.0.2.4"),
+        ]
+        await metadata.stop()
+        return passes
+
+    assert asyncio.run(show()) == [True, True, True, False]
+
+
+async def reads(access: Access, credential: str, client: str) -> bool:
+    """Whether a request for a report with this credential, from this address, passes."""
+    scope = {
+        "type": "http",
+        "headers": [(b"authorization", f"Bearer {credential}".encode())],
+        "client": (client, 1),
+        "path_params": {"property_id": "shop"},
+    }
+    try:
+        reader = await access.reader(Request(scope))
+    except RateLimited:
+        return False
+    return reader.property.id == "shop"
+
+
+async def reads_until_limited(access: Access, credential: str, client: str) -> bool:
+    """Whether requests pass at first, and then, within twenty times what is allowed at once, one does not."""
+    for number in range(20 * REPORT_KEY.burst):
+        if not await reads(access, credential, client):
+            return number >= REPORT_KEY.burst
+    return False
 
 
 # The command line
