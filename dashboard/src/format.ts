@@ -16,7 +16,7 @@ export const METRIC_NAMES: Record<Metric, string> = {
   events: "Events",
   bounce_rate: "Bounce rate",
   avg_session_seconds: "Session time",
-  views_per_session: "Views per session",
+  views_per_session: "Views/session",
 };
 
 /** A metric's value in few characters: 12.3K, 34 %, 1m 37s. */

@@ -55,12 +55,13 @@ export function BigTrouble({ problem, again, shared, leave, reset }: BigTroubleP
             Show the last 30 days
           </button>
         )}
-        {lost ? (
+        {lost && (
           <button type="button" class="primary" onClick={leave}>
             Log in
           </button>
-        ) : (
-          <button type="button" class="quiet" onClick={again}>
+        )}
+        {!lost && problem.status !== 422 && (
+          <button type="button" class="primary" onClick={again}>
             Try again
           </button>
         )}
