@@ -17,7 +17,7 @@ from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import cors, ingest, openapi, tracker
+from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -116,6 +116,7 @@ class Server:
             routes=[
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
+                *dashboard.routes(),
                 *tracker.routes(self._tracker_path),
             ],
             exception_handlers={
