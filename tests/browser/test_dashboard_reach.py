@@ -162,6 +162,7 @@ def test_enter_filters_and_escape_closes_and_gives_the_focus_back(page: Page, si
     dashboard.panel("pages").get_by_role("button", name="/pricing").press("Enter")
     assert dashboard.rows("pages") == ["/pricing"]
     dashboard.panel("pages").get_by_role("button", name="More").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert focused(page).startswith("More")
