@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events, open_rollups
 from clickmeter.worker import Worker, answer_requests
+
+if TYPE_CHECKING:
+    from clickmeter.storage.protocol import EventStore, RollupStore
 
 MODULE = "clickmeter.rolling"
 EVERY_SECONDS = 1.0
@@ -85,16 +89,46 @@ class Rolling:
                 await asyncio.sleep(EVERY_SECONDS)
 
 
+class Turns:
+    """What the process does when it is asked to: nothing, as long as another server's process rolls up."""
+
+    def __init__(self, events: EventStore, rollups: RollupStore) -> None:
+        self._events = events
+        self._rollups = rollups
+        self._term: int | None = None
+        self._tidied_at = 0.0
+
+    def take(self) -> Rolled:
+        """Roll up what there is, for at most STINT_SECONDS, and tidy up when there was time left."""
+        try:
+            roller = self._elected()
+            if roller is None:
+                return Rolled(0, more=False)
+            rolled = stint(roller)
+        except Refusal as refusal:
+            return Rolled(0, more=False, problem=refusal.detail)
+        if not rolled.more and time.monotonic() - self._tidied_at > TIDY_SECONDS:
+            self._tidied_at = time.monotonic()
+            tidy(roller)
+        return rolled
+
+    def _elected(self) -> Roller | None:
+        term = self._rollups.elect()
+        if term is None:
+            return None
+        if term != self._term:
+            # Another may have gone on meanwhile: what this one knew is of the past.
+            self._roller = Roller(self._events, self._rollups)
+            self._term = term
+        return self._roller
+
+
 def stint(roller: Roller) -> Rolled:
-    """Roll up what there is, for at most STINT_SECONDS."""
     end = time.monotonic() + STINT_SECONDS
     events, more = 0, True
-    try:
-        while more and time.monotonic() < end:
-            step = roller.step()
-            events, more = events + step.events, step.more
-    except Refusal as refusal:
-        return Rolled(events, more=False, problem=refusal.detail)
+    while more and time.monotonic() < end:
+        step = roller.step()
+        events, more = events + step.events, step.more
     return Rolled(events, more)
 
 
@@ -112,18 +146,8 @@ def main() -> None:
     os.nice(NICENESS)
     events = open_events(sys.argv[2])
     rollups = open_rollups(sys.argv[2], events)
-    roller = Roller(events, rollups)
-    tidied_at = 0.0
-
-    def handle(_: bytes) -> bytes:
-        nonlocal tidied_at
-        rolled = stint(roller)
-        if not rolled.more and time.monotonic() - tidied_at > TIDY_SECONDS:
-            tidied_at = time.monotonic()
-            tidy(roller)
-        return encode(rolled)
-
-    answer_requests(handle)
+    turns = Turns(events, rollups)
+    answer_requests(lambda _: encode(turns.take()))
     rollups.close()
     events.close()
 

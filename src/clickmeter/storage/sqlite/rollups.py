@@ -7,7 +7,6 @@ and are made again. The file names the events it was made from; with any others 
 from __future__ import annotations
 
 import logging
-import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from clickmeter.storage.segment import (
     RollupStatistics,
     Segment,
     StoredSegment,
+    new_epoch,
 )
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.transaction import transaction
@@ -162,6 +162,9 @@ class SqliteRollups:
         sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day = ? AND rows < ? ORDER BY id"
         return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), day, rows))]
 
+    def elect(self) -> int | None:
+        return 1  # whoever rolls up belongs to the one server of the file, or holds its lock
+
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
             if self.epoch() != roll.epoch:
@@ -289,7 +292,3 @@ def empty(connection: apsw.Connection) -> None:
         connection.execute("VACUUM")
     finally:
         connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
-
-
-def new_epoch() -> str:
-    return secrets.token_hex(8)
