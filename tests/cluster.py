@@ -19,6 +19,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from service import children_of, command_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,19 +72,36 @@ class Cluster:
 
     def kill(self) -> None:
         """End all of its processes with no chance to say goodbye, as the kernel or a power cut would."""
-        # It is the first of a process group of its own.
-        os.killpg(int((self._data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        first = int((self._data / "postmaster.pid").read_text().split()[0])
+        processes = [first, *children_of(first)]
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        give_up_at = time.monotonic() + SECONDS
+        while any(command_of_any(pid) for pid in processes):
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
 
     def _control(self, *arguments: str) -> None:
         self.run("pg_ctl", "-D", str(self._data), "-w", "-t", str(SECONDS), *arguments)
 
-    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, program: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run one of PostgreSQL's programs to its end."""
         line = [str(self._bin / program), *arguments]
-        return subprocess.run(line, check=True, capture_output=True, timeout=RUN_SECONDS, cwd="/", **as_nobody())
+        return subprocess.run(
+            line, check=True, capture_output=True, timeout=RUN_SECONDS, cwd="/", input=given, **as_nobody()
+        )
 
     def url(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+
+
+def command_of_any(pid: int) -> str:
+    """What a process runs; nothing when it has ended."""
+    try:
+        return command_of(pid)
+    except (FileNotFoundError, ProcessLookupError, subprocess.CalledProcessError):
+        return ""
 
 
 def as_nobody() -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ import msgspec
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests
+from clickmeter.worker import Worker, answer_requests, database_url
 
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore, RollupStore
@@ -51,7 +50,7 @@ class Rolling:
     """The server's side: asks the process for a stint every second, and before reports."""
 
     def __init__(self, database_url: str) -> None:
-        self._worker = Worker(MODULE, [database_url])
+        self._worker = Worker(MODULE, database_url)
         self._stint: asyncio.Task[Rolled] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -140,12 +139,13 @@ def tidy(roller: Roller) -> None:
 
 
 def main() -> None:
-    """``python -m clickmeter.rolling SOCKET DATABASE_URL``; started by the server alone."""
+    """``python -m clickmeter.rolling SOCKET``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # Whoever takes events in or answers reports goes first: being behind is allowed here.
     os.nice(NICENESS)
-    events = open_events(sys.argv[2])
-    rollups = open_rollups(sys.argv[2], events)
+    url = database_url()
+    events = open_events(url)
+    rollups = open_rollups(url, events)
     turns = Turns(events, rollups)
     answer_requests(lambda _: encode(turns.take()))
     rollups.close()

@@ -6,6 +6,7 @@ the database: every text column says ``COLLATE "C"``.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 140_000
 MIGRATION_LOCK = 0x436C6B6D_0001
 """Advisory locks are numbers that a whole database shares: ours begin with "Clkm"."""
+
+LOOK_SECONDS = 0.1
 
 MIGRATIONS = (
     f"""
@@ -139,20 +142,35 @@ def migrate(database: Database) -> None:
 
     Raises ``store_unavailable`` when it cannot be reached, is too old, not of UTF-8, or of a newer Clickmeter.
     """
-    with database.translated():
-        require_usable(database)
-    while version_of(database) < len(MIGRATIONS):
+    try:
+        with database.translated():
+            require_usable(database)
+        while version_of(database) < len(MIGRATIONS):
+            take_turn(database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def take_turn(database: Database) -> None:
+    """Take a step, or wait a moment for the process that does."""
+    [(ours,)] = database.rows("SELECT pg_try_advisory_lock(%s)", (MIGRATION_LOCK,))
+    if not ours:
+        time.sleep(LOOK_SECONDS)
+        return
+    try:
+        # Only a transaction that begins now is sure to know of tables that were made a moment ago.
         step(database)
+    finally:
+        database.rows("SELECT pg_advisory_unlock(%s)", (MIGRATION_LOCK,))
 
 
 def step(database: Database) -> None:
     try:
         with database.transaction():
-            database.run("SET LOCAL lock_timeout = 0")
-            database.run("SET LOCAL statement_timeout = 0")
-            database.run("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
             version = version_of(database)
             if version < len(MIGRATIONS):
+                database.run("SET LOCAL statement_timeout = 0")
                 # Text without parameters: PostgreSQL takes many statements at once only so.
                 database.session().execute(MIGRATIONS[version].encode(), prepare=False)
                 database.run(
