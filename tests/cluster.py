@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
