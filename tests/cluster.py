@@ -82,6 +82,8 @@ class Cluster:
         while any(command_of_any(pid) for pid in processes):
             assert time.monotonic() < give_up_at
             time.sleep(0.02)
+        # Where nobody collects the dead, as in many containers, it would be taken for alive.
+        (self._data / "postmaster.pid").unlink()
 
     def _control(self, *arguments: str) -> None:
         self.run("pg_ctl", "-D", str(self._data), "-w", "-t", str(SECONDS), *arguments)
