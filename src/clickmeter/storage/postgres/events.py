@@ -42,7 +42,7 @@ class PostgresEvents:
                 yield rows
 
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
-        sql = f"SELECT count(*) FROM ({wanted('1')} LIMIT %s) AS some"
+        sql = f"SELECT count(*) FROM ({wanted('1')} LIMIT %s) AS counted"
         return int(self.database.rows(sql, (property_id, start, end, after, limit))[0][0])
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
