@@ -52,7 +52,7 @@ class Cluster:
         self.place = place
         self._bin = require_programs()
         self._data = place / "data"
-        self._log = place / "log"
+        self.log = place / "log"
         self.port = free_port()
         self._options = {**OPTIONS, **options}
 
@@ -64,7 +64,7 @@ class Cluster:
     def start(self) -> None:
         settings = {"port": str(self.port), "unix_socket_directories": "''", **self._options}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._control("start", "-l", str(self._log), "-o", options)
+        self._control("start", "-l", str(self.log), "-o", options)
 
     def stop(self) -> None:
         """End it in good order, unless it has ended."""

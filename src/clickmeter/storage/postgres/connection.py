@@ -24,8 +24,6 @@ RETRY_SECONDS = 1
 SESSION = {
     "search_path": SCHEMA,
     "default_transaction_isolation": "read committed",
-    # The values are known when a plan is made, and the tables grow: a plan for any value is often wrong.
-    "plan_cache_mode": "force_custom_plan",
     "cursor_tuple_fraction": "1",
     "jit": "off",
     "client_min_messages": "warning",
@@ -75,14 +73,14 @@ class Database:
         """Whether there is no connection, or none any more as far as is known."""
         return self._connection is None or self._connection.closed
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What one statement that only reads gives."""
+    def rows(self, sql: str, values: Sequence[Any] = (), *, fresh: bool = False) -> list[tuple[Any, ...]]:
+        """What one statement that only reads gives; a `fresh` one is planned anew for its values each time."""
         with self.translated():
-            return self._read(sql, values).fetchall()
+            return self._read(sql, values, fresh=fresh).fetchall()
 
-    def run(self, sql: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
+    def run(self, sql: str, values: Sequence[Any] = (), *, fresh: bool = False) -> psycopg.Cursor[Any]:
         """Run one statement inside a transaction."""
-        return self.session().execute(sql.encode(), values, binary=True)
+        return self.session().execute(sql.encode(), values, binary=True, prepare=False if fresh else None)
 
     def once(self, sql: str) -> None:
         """Run a statement that lasts as long as the connection, outside of transactions, unless it was run on it."""
@@ -185,14 +183,14 @@ class Database:
             raise
         return connection
 
-    def _read(self, sql: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
+    def _read(self, sql: str, values: Sequence[Any] = (), *, fresh: bool = False) -> psycopg.Cursor[Any]:
         """Run a statement; once more, on a new connection, when the one there was turns out to have been lost."""
         try:
-            return self.run(sql, values)
+            return self.run(sql, values, fresh=fresh)
         except psycopg.OperationalError:
             if self._connection is None or not self._connection.closed or self._held or self._kept:
                 raise
-        return self.run(sql, values)
+        return self.run(sql, values, fresh=fresh)
 
     def close(self) -> None:
         if self._connection is not None:

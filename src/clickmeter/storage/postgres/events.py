@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clickmeter.model import Batch, Event
 
 CHUNK_ROWS = 10_000
+NEWEST_ROWS = 50_000
 WRITES = Limits(statement=5, idle=5)
 READS = Limits(statement=15)
 PROPERTY_NO = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
@@ -36,19 +37,28 @@ class PostgresEvents:
     def scan(
         self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
-        sql = wanted(", ".join(COLUMNS[column] for column in columns))
-        with self.database.hold(), self.database.cursor(sql, (property_id, start, end, after)) as cursor:
+        newest = self.last_position() - after
+        if newest <= 0:
+            return
+        sql, first = wanted(", ".join(COLUMNS[column] for column in columns), newest, after)
+        values = (*first, property_id, start, end, after)
+        if newest < CHUNK_ROWS:
+            # One round trip, instead of the three that a cursor takes.
+            yield self.database.rows(sql, values, fresh=True)
+            return
+        with self.database.hold(), self.database.cursor(sql, values) as cursor:
             while rows := cursor.fetchmany(CHUNK_ROWS):
                 yield rows
 
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
-        sql = f"SELECT count(*) FROM ({wanted('1')} LIMIT %s) AS counted"
-        return int(self.database.rows(sql, (property_id, start, end, after, limit))[0][0])
+        sql, first = wanted("1", self.last_position() - after, after)
+        counted = f"SELECT count(*) FROM ({sql} LIMIT %s) AS counted"
+        return int(self.database.rows(counted, (*first, property_id, start, end, after, limit))[0][0])
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         names = ", ".join(COLUMNS[column] for column in columns)
         sql = f"SELECT id, property_no, {names} FROM events WHERE id > %s ORDER BY id LIMIT %s"
-        rows = self.database.rows(sql, (after, limit))
+        rows = self.database.rows(sql, (after, limit), fresh=True)
         ids: dict[Any, Any] = dict(self.database.rows("SELECT no, id FROM properties WHERE deleted_at IS NULL"))
         return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
 
@@ -78,7 +88,7 @@ class PostgresEvents:
             SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
             FROM events WHERE id > %s AND property_no = {PROPERTY_NO} ORDER BY id LIMIT %s
         """
-        return [(row[0], to_event(row)) for row in self.database.rows(sql, (after, property_id, limit))]
+        return [(row[0], to_event(row)) for row in self.database.rows(sql, (after, property_id, limit), fresh=True)]
 
     def purge(self, *, limit: int) -> int:
         # Rows that another server is removing are left to it; a deleted property's keys keep nothing out.
@@ -105,6 +115,10 @@ class PostgresEvents:
         self.database.close()
 
 
-def wanted(columns: str) -> str:
-    """A property's events of a range, past a position."""
-    return f"SELECT {columns} FROM events WHERE property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s AND id > %s"
+def wanted(columns: str, newest: int, after: int) -> tuple[str, tuple[int, ...]]:
+    """A property's events of a range, past a position that `newest` events came after: SQL, and its first values."""
+    # The newest events are together at the end of the table; many of a property's are found by its index.
+    is_tail = newest < NEWEST_ROWS
+    table = "(SELECT * FROM events WHERE id > %s OFFSET 0) AS newest" if is_tail else "events"
+    sql = f"SELECT {columns} FROM {table} WHERE property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s AND id > %s"
+    return sql, (after,) if is_tail else ()

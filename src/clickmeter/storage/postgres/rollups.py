@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clickmeter.storage.postgres.connection import Database
 from clickmeter.storage.postgres.events import READS, PostgresEvents
 from clickmeter.storage.postgres.migrations import migrate
+from clickmeter.storage.postgres.moment import Moment
 from clickmeter.storage.segment import (
     BLOB_VERSION,
     COLUMNS,
@@ -26,7 +27,7 @@ from clickmeter.storage.segment import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from clickmeter.storage.segment import Roll
 
@@ -89,6 +90,7 @@ class PostgresRollups:
         self._database = events.database
         self._term = 0
         self._elected = False
+        self._moment: Moment | None = None
         if not self._is_ours():
             with self._write():
                 if not self._is_ours():
@@ -103,27 +105,51 @@ class PostgresRollups:
     @contextmanager
     def snapshot(self) -> Iterator[int]:
         with self._database.snapshot():
-            yield int(self._state("watermark"))
+            self._moment = Moment(self._states(), bitmaps=self._bitmaps, blobs=self._blobs)
+            try:
+                yield int(self._state("watermark"))
+            finally:
+                self._moment = None
 
     def epoch(self) -> str:
         return self._state("epoch")
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
         given = (property_id, first_day, last_day, property_id, first_day - MAX_DAYS, first_day - 1, first_day)
-        return [StoredSegment(*row) for row in self._rows(REACHING, *given)]
+        found = [StoredSegment(*row) for row in self._rows(REACHING, *given)]
+        if self._moment is not None:
+            self._moment.expect(found)
+        return found
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
-        [(visitors, sessions)] = self._rows("SELECT visitors, sessions FROM rollup_segments WHERE id = %s", segment_id)
-        return visitors, sessions
+        ahead = self._moment.bitmaps.get(segment_id) if self._moment else None
+        return ahead or dict(self._bitmaps([segment_id]))[segment_id]
+
+    def _bitmaps(self, ids: list[int]) -> Iterable[tuple[int, tuple[bytes, bytes]]]:
+        rows = self._rows("SELECT id, visitors, sessions FROM rollup_segments WHERE id = ANY(%s)", ids)
+        return ((id_, (visitors, sessions)) for id_, visitors, sessions in rows)
 
     def read(self, segment_id: int, *, offset: int, length: int) -> bytes:
+        ahead = self._moment.blobs.get(segment_id) if self._moment else None
+        if ahead is not None:
+            return ahead[offset : offset + length]
         sql = "SELECT substr(blob, %s::integer, %s::integer) FROM rollup_segments WHERE id = %s"
         return bytes(self._rows(sql, offset + 1, min(length, LONGEST), segment_id)[0][0])
 
+    def _blobs(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
+        return ((id_, blob) for id_, blob in self._rows("SELECT id, blob FROM rollup_segments WHERE id = ANY(%s)", ids))
+
     def size(self, property_id: str, column: str) -> int:
-        sql = f"SELECT size FROM rollup_sizes WHERE property_no = {NUMBER} AND column_no = %s"
-        rows = self._rows(sql, property_id, COLUMNS[column])
-        return int(rows[0][0]) if rows else 0
+        known = self._moment.sizes.get(property_id) if self._moment else None
+        if known is None:
+            known = self._sizes(property_id)
+            if self._moment is not None:
+                self._moment.sizes[property_id] = known
+        return known.get(COLUMNS[column], 0)
+
+    def _sizes(self, property_id: str) -> dict[int, int]:
+        sql = f"SELECT column_no, size FROM rollup_sizes WHERE property_no = {NUMBER}"
+        return {column_no: size for column_no, size in self._rows(sql, property_id)}  # noqa: C416 - rows are of Any
 
     def values(self, property_id: str, column: str, *, after: int) -> list[str]:
         sql = f"""
@@ -186,7 +212,7 @@ class PostgresRollups:
 
     def _add_values(self, number: int, part: PropertyRoll) -> None:
         """Give the values the ids after those there are: all columns in one copy."""
-        sizes = dict(self._rows("SELECT column_no, size FROM rollup_sizes WHERE property_no = %s", number))
+        sizes = self._sizes(part.property_id)
         rows: list[tuple[int, bytes, int, str | None]] = []
         for column, texts in part.values.items():
             first = sizes.get(COLUMNS[column], 0) + 1
@@ -277,7 +303,7 @@ class PostgresRollups:
 
     def _is_ours(self) -> bool:
         """Whether the rollups are of this program and of these events, and no further than they are."""
-        state = {name: value for name, value in self._rows("SELECT name, value FROM rollup_state")}  # noqa: C416
+        state = self._states()
         if state.get("version") != VERSION or state["identity"] != self._events.identity():
             return False
         watermark = int(state["watermark"])
@@ -306,7 +332,12 @@ class PostgresRollups:
             self._database.run("SET LOCAL synchronous_commit = off")
             yield
 
+    def _states(self) -> dict[str, str]:
+        return {name: value for name, value in self._rows("SELECT name, value FROM rollup_state")}  # noqa: C416 - as above
+
     def _state(self, name: str) -> str:
+        if self._moment is not None:
+            return self._moment.state[name]
         return str(self._rows("SELECT value FROM rollup_state WHERE name = %s", name)[0][0])
 
     def _set_state(self, name: str, value: str) -> None:
