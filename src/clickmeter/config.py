@@ -119,7 +119,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sqlite:///clickmeter.db",
         parse_text,
         "URL",
-        "Where everything is kept: sqlite:///relative.db or sqlite:////absolute/path.db.",
+        "Where everything is kept: sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database.",
     ),
     Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
     Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from clickmeter.errors import Refusal
-from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clickmeter.storage.protocol import EventStore, MetadataStore, RollupStore
 
 
@@ -32,7 +33,24 @@ class Engine(Protocol):
     def is_server_running(self, url: str) -> bool: ...
 
 
-ENGINES: dict[str, Engine] = {"sqlite": sqlite}
+def sqlite() -> Engine:
+    from clickmeter.storage.sqlite import engine  # noqa: PLC0415 - see ENGINES
+
+    return engine
+
+
+def postgres() -> Engine:
+    try:
+        from clickmeter.storage.postgres import engine  # noqa: PLC0415 - see ENGINES
+    except ImportError:
+        raise Refusal(
+            "store_unavailable", "PostgreSQL needs the library psycopg; run: pip install 'clickmeter[postgres]'."
+        ) from None
+    return engine
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"sqlite": sqlite, "postgresql": postgres, "postgres": postgres}
+"""By the scheme of their URLs; each is imported when it is asked for, as its driver may not be installed."""
 
 
 def engine_of(url: str) -> Engine:
@@ -40,7 +58,7 @@ def engine_of(url: str) -> Engine:
     scheme = url.partition(":")[0]
     if scheme not in ENGINES:
         raise Refusal("store_unavailable", f"There is no engine for {scheme}: URLs; known are {', '.join(ENGINES)}.")
-    return ENGINES[scheme]
+    return ENGINES[scheme]()
 
 
 def open_metadata(url: str) -> MetadataStore:

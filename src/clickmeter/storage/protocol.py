@@ -64,6 +64,10 @@ class MetadataStore(Protocol):
         """Revoke a key for good. Revoking it again is True and changes nothing; False when there is none."""
         ...
 
+    def warnings(self) -> list[str]:
+        """Which settings of the store may lose what was acknowledged: a sentence each, none when all is well."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -187,6 +191,13 @@ class RollupStore(Protocol):
         """The property's segments that lie wholly in these days, both inclusive, by their first day.
 
         None, without a look at all of them, when they hold more than so many rows.
+        """
+        ...
+
+    def elect(self) -> int | None:
+        """Become the one process that rolls up, or stay it: a number that is another one whenever it becomes it anew.
+
+        None while another process is it. Once it is lost, what the former one still stores is refused.
         """
         ...
 

@@ -91,6 +91,8 @@ class Server:
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
+        for warning in await self._metadata.run(lambda store: store.warnings()):
+            log.warning("%s", warning)
         await self._gate.start()
         await self._writer.start()
         await self._rolling.start()
@@ -152,12 +154,13 @@ class Server:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Events can be stored and reports answered."""
+        """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
+        warnings = await self._metadata.run(lambda store: store.warnings())
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", **({"warnings": warnings} if warnings else {})})
 
     async def openapi(self, _: Request) -> Response:
         """This API, described."""

@@ -242,7 +242,10 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "revoked_at": text("When it was revoked; null while it is valid.", format="date-time"),
     },
     "KeyList": {"keys": text("The keys.")},
-    "Status": {"status": text("`ok`; anything else is a problem document.")},
+    "Status": {
+        "status": text("`ok`; anything else is a problem document."),
+        "warnings": text("Settings of the database that may lose what was acknowledged; absent when there are none."),
+    },
 }
 
 STORED: dict[str, Schema] = {

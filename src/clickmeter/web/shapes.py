@@ -230,6 +230,7 @@ class Status(msgspec.Struct):
     """How the server is."""
 
     status: Literal["ok"]
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 STORED_AS_TEXT: dict[str, Any] = {"ts": str, "received_at": str, "data": dict[str, Any], "extra": dict[str, Any]}

@@ -10,14 +10,15 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Key, Property
+from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
 from clickmeter.storage.sqlite.file import open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROPERTY_COLUMNS = ("id", "name", "timezone", "allowed_origins", "bots", "tokens_only", "created_at")
+    from clickmeter.model import Key, Property
+
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
 SELECT_KEY = """
     SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
@@ -92,6 +93,9 @@ class SqliteMetadata:
     def revoke_key(self, key_id: str, *, now: int) -> bool:
         return self._change("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (now, key_id))
 
+    def warnings(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self._connection.close()
 
@@ -124,31 +128,3 @@ class SqliteMetadata:
         with transaction(self._connection):
             yield
             self._connection.execute("UPDATE store SET value = value + 1 WHERE name = 'revision'")
-
-
-def to_columns(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A property's fields as they are stored; fields that have no column yet hold their defaults and are left out."""
-    values = {name: value for name, value in fields.items() if name in PROPERTY_COLUMNS}
-    if "allowed_origins" in values:
-        values["allowed_origins"] = msgspec.json.encode(values["allowed_origins"]).decode()
-    return values
-
-
-def to_property(row: Sequence[Any]) -> Property:
-    values = dict(zip(PROPERTY_COLUMNS, row, strict=True))
-    values["allowed_origins"] = msgspec.json.decode(values["allowed_origins"])
-    values["tokens_only"] = bool(values["tokens_only"])
-    return msgspec.convert(values, Property)
-
-
-def to_key(row: Sequence[Any]) -> Key:
-    id_, type_, property_id, secret_hash, created_at, revoked_at, text = row
-    return Key(
-        id=id_,
-        type=type_,
-        property_id=property_id,
-        secret_hash=secret_hash,
-        created_at=created_at,
-        revoked_at=revoked_at,
-        text=text,
-    )

@@ -7,7 +7,6 @@ on the file: until it has been looked through, nothing is read from it.
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from clickmeter.storage.segment import BLOB_VERSION
+from clickmeter.storage.segment import BLOB_VERSION, new_epoch
 from clickmeter.storage.sqlite.file import PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -117,7 +116,3 @@ def machine_run() -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()
     told = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)  # noqa: S607 - macOS, which has it in one place
     return told.stdout.strip()
-
-
-def new_epoch() -> str:
-    return secrets.token_hex(8)

@@ -21,6 +21,7 @@ from clickmeter.storage.segment import (
     RollupStatistics,
     Segment,
     StoredSegment,
+    new_epoch,
 )
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.rollup_file import (
@@ -29,7 +30,6 @@ from clickmeter.storage.sqlite.rollup_file import (
     is_ours,
     is_sound,
     machine_run,
-    new_epoch,
     start_afresh,
 )
 from clickmeter.storage.sqlite.transaction import transaction
@@ -188,6 +188,9 @@ class SqliteRollups:
                 if rows is not None and held > rows:
                     return None
         return found
+
+    def elect(self) -> int | None:
+        return 1  # whoever rolls up belongs to the one server of the file, or holds its lock
 
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
