@@ -177,7 +177,8 @@ def measure_beside(board: Board, scale: Scale, store: Store, other: Store) -> No
     """The same reports of the same events from two engines, of which the other is the measure."""
     names = [one.engine.version()[0] for one in (store, other)]
     board.section(f"Reports, {store.events:,} events of a year in one property, {names[0]} ÷ {names[1]}")
-    settle(board, other)
+    for one in (store, other):
+        settle(board, one)
     with (
         serving(store) as server,
         serving(other) as other_server,

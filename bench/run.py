@@ -17,7 +17,7 @@ from bench.ingest import measure_growth, measure_ingest
 from bench.reports import measure_beside, measure_disk, measure_many, measure_reports
 from bench.scale import FULL, MANY_PROPERTIES, QUICK
 from bench.service import ROOT, pause
-from bench.stores import filled_store
+from bench.stores import copied_store, filled_store
 from bench.writers import measure_writers
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...],
                 measure_reports(board, scale, store)
                 measure_disk(board, store)
             if isinstance(engine, Postgres):
-                beside = filled(board, Sqlite(), directory / "beside", stores[0].events)
-                measure_beside(board, scale, stores[0], beside)
+                measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
         if "growth" in parts:
             board.section("Ingest as the store grows")
             measure_growth(board, directory, scale, stores, "v7")

@@ -109,6 +109,17 @@ def filled_store(
     return store._replace(events=done)
 
 
+def copied_store(engine: Engine, directory: Path, store: Store) -> Store:
+    """A store with the events of another one's first property."""
+    made = new_store(engine, directory)
+    position = 0
+    with closing(open_events(store.url)) as reader, closing(open_events(made.url, server_writes=True)) as writer:
+        while page := reader.export(store.property_id, after=position, limit=engine.events_at_once):
+            writer.append([Batch(made.property_id, [event for _, event in page])])
+            position = page[-1][0]
+    return made._replace(events=made.count_after(0))
+
+
 def add_distinct_paths(store: Store, property_id: str, count: int) -> None:
     """So many more events of one property, within the 24 hours before now, no two of them on the same path."""
     end = time.time_ns() // 1_000_000
