@@ -39,13 +39,18 @@ class Cluster(BenchCluster):
         require_programs()
         super().__init__(place, **{**OPTIONS, **options})
 
-    def kill(self) -> None:
-        """End all of its processes with no chance to say goodbye, as the kernel or a power cut would."""
+    def signal(self, number: int) -> list[int]:
+        """Send a signal to each of its processes, which may end meanwhile; their ids."""
         first = int((self.data / "postmaster.pid").read_text().split()[0])
         processes = [first, *children_of(first)]
         for pid in processes:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
+        return processes
+
+    def kill(self) -> None:
+        """End all of its processes with no chance to say goodbye, as the kernel or a power cut would."""
+        processes = self.signal(signal.SIGKILL)
         give_up_at = time.monotonic() + SECONDS
         while any(command_of_any(pid) for pid in processes):
             assert time.monotonic() < give_up_at

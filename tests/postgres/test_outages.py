@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import threading
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +18,7 @@ from writing import PROPERTY, batch, new_property, query
 from clickmeter.storage.open import open_events
 from clickmeter.storage.postgres import append
 from clickmeter_client import ApiError
-from service import Service
+from service import Service, children_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,11 +26,15 @@ if TYPE_CHECKING:
     import psycopg
 
     from clickmeter.storage.protocol import EventStore
+    from clickmeter_client import EventSender
     from cluster import Cluster
 
 ANSWER_SECONDS = 10
 RECOVERY_SECONDS = 5
 DISTURBED_SECONDS = 20
+HANGING_SECONDS = 4
+HANGING_CLIENTS = 60
+GROWN_MIB = 150
 OURS = "application_name = 'clickmeter' AND datname = current_database()"
 
 
@@ -142,3 +150,47 @@ def test_requests_are_refused_while_it_is_away_and_answered_soon_after_it_is_bac
                 time.sleep(0.1)
         assert reports.overview(**DAY).pageviews == 1
     service.stop()
+
+
+def test_a_database_that_hangs_holds_neither_requests_nor_memory(own_cluster: Callable[..., Cluster]) -> None:
+    own = own_cluster()
+    service = Service(own.url("postgres"))
+    service.start()
+    site = service.new_site()
+    statuses: list[int] = []
+    ended = threading.Event()
+    sent = [{"type": "pageview", "ts": TS, "data": {"filler": "x" * 500}} for _ in range(100)]
+
+    def ask(sender: EventSender) -> None:
+        while not ended.is_set():
+            statuses.append(answered(lambda: sender.post_events(sent)))
+
+    with ExitStack() as stack:
+        senders = [stack.enter_context(site.sender()) for _ in range(HANGING_CLIENTS)]
+        assert answered(lambda: senders[0].post_events([{"type": "pageview", "ts": TS}])) == 200
+        before = memory_mib(service)
+        own.signal(signal.SIGSTOP)
+        pool = stack.enter_context(ThreadPoolExecutor(HANGING_CLIENTS))
+        asking = [pool.submit(ask, sender) for sender in senders]
+        time.sleep(HANGING_SECONDS)
+        ended.set()
+        for one in asking:
+            one.result()
+        grown = memory_mib(service) - before
+        own.signal(signal.SIGCONT)
+        back_at = time.monotonic()
+        while answered(lambda: senders[0].post_events([{"type": "pageview", "ts": TS}])) != 200:
+            assert time.monotonic() - back_at < RECOVERY_SECONDS
+            time.sleep(0.1)
+    assert {*statuses} == {503}
+    assert grown < GROWN_MIB
+    service.stop()
+
+
+def memory_mib(service: Service) -> float:
+    """The resident memory of all of the server's processes."""
+    pids = [service.pid, *children_of(service.pid)]
+    listed = subprocess.run(
+        ["ps", "-o", "rss=", "-p", ",".join(map(str, pids))], capture_output=True, text=True, check=True
+    ).stdout
+    return sum(map(int, listed.split())) / 1024
