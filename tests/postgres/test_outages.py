@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
 import threading
 import time
-from collections import Counter
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
+from clients import DAY, TS, under_load
 from writing import PROPERTY, batch, new_property, query
 
 from clickmeter.storage.open import open_events
 from clickmeter.storage.postgres import append
-from clickmeter_client import ApiError, Unreachable, new_event_id
-from service import Service
+from clickmeter_client import ApiError
+from service import Service, children_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,15 +26,15 @@ if TYPE_CHECKING:
     import psycopg
 
     from clickmeter.storage.protocol import EventStore
+    from clickmeter_client import EventSender
     from cluster import Cluster
-    from service import Site
 
 ANSWER_SECONDS = 10
 RECOVERY_SECONDS = 5
-DISTURBED_SECONDS = 6
-CLIENTS = 6
-DAY: dict[str, Any] = {"from_": "2026-03-27", "to": "2026-03-27"}
-TS = "2026-03-27T10:00:00Z"
+DISTURBED_SECONDS = 20
+HANGING_SECONDS = 4
+HANGING_CLIENTS = 60
+GROWN_MIB = 150
 OURS = "application_name = 'clickmeter' AND datname = current_database()"
 
 
@@ -74,54 +77,6 @@ def test_taking_a_lost_commit_for_undone_would_be_noticed(
         )
 
 
-class Client(threading.Thread):
-    """Sends batches until told to stop, each one again until it is acknowledged."""
-
-    def __init__(self, site: Site, stopping: threading.Event) -> None:
-        super().__init__()
-        self._site = site
-        self._stopping = stopping
-        self.sent: list[str] = []
-        self.acknowledged: list[str] = []
-        self.refused: list[int] = []
-
-    def run(self) -> None:
-        with self._site.sender() as sender:
-            while not self._stopping.is_set():
-                ids = [new_event_id() for _ in range(3)]
-                self.sent += ids
-                while not self._stopping.is_set():
-                    try:
-                        sender.post_events({"event_id": id_, "type": "pageview", "ts": TS} for id_ in ids)
-                    except (ApiError, Unreachable) as error:
-                        self.refused.append(error.status if isinstance(error, ApiError) else 0)
-                        time.sleep(0.05)
-                    else:
-                        self.acknowledged += ids
-                        break
-
-
-def under_load(site: Site, disturb: Callable[[], None]) -> None:
-    """Let clients send while PostgreSQL is disturbed; all that is acknowledged is stored once, and nothing else."""
-    stopping = threading.Event()
-    clients = [Client(site, stopping) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    disturb()
-    stopping.set()
-    for client in clients:
-        client.join(60)
-    stored = Counter(event["event_id"] for event in site.stored())
-    sent = {id_ for client in clients for id_ in client.sent}
-    acknowledged = {id_ for client in clients for id_ in client.acknowledged}
-    assert acknowledged
-    assert acknowledged <= stored.keys() <= sent
-    assert set(stored.values()) == {1}
-    assert {status for client in clients for status in client.refused} <= {503}
-    with site.reports() as reports:
-        assert reports.overview(**DAY).pageviews == len(stored)
-
-
 def test_connections_that_are_ended_at_random_lose_and_double_nothing(postgres_url: str) -> None:
     service = Service(postgres_url)
     service.start()
@@ -138,7 +93,7 @@ def test_connections_that_are_ended_at_random_lose_and_double_nothing(postgres_u
                 ended += 1
             time.sleep(chance.uniform(0.01, 0.1))
 
-    under_load(service.new_site(), disturb)
+    assert under_load(service.new_site(), disturb) <= {503}
     assert ended > 10
     service.stop()
 
@@ -155,7 +110,7 @@ def test_a_server_that_is_killed_loses_nothing_acknowledged(own_cluster: Callabl
             own.start()
         time.sleep(1)
 
-    under_load(service.new_site(), disturb)
+    assert under_load(service.new_site(), disturb) <= {503}
     assert own.log.read_text().count("was not properly shut down") == 2
     service.stop()
 
@@ -195,3 +150,47 @@ def test_requests_are_refused_while_it_is_away_and_answered_soon_after_it_is_bac
                 time.sleep(0.1)
         assert reports.overview(**DAY).pageviews == 1
     service.stop()
+
+
+def test_a_database_that_hangs_holds_neither_requests_nor_memory(own_cluster: Callable[..., Cluster]) -> None:
+    own = own_cluster()
+    service = Service(own.url("postgres"))
+    service.start()
+    site = service.new_site()
+    statuses: list[int] = []
+    ended = threading.Event()
+    sent = [{"type": "pageview", "ts": TS, "data": {"filler": "x" * 500}} for _ in range(100)]
+
+    def ask(sender: EventSender) -> None:
+        while not ended.is_set():
+            statuses.append(answered(lambda: sender.post_events(sent)))
+
+    with ExitStack() as stack:
+        senders = [stack.enter_context(site.sender()) for _ in range(HANGING_CLIENTS)]
+        assert answered(lambda: senders[0].post_events([{"type": "pageview", "ts": TS}])) == 200
+        before = memory_mib(service)
+        own.signal(signal.SIGSTOP)
+        pool = stack.enter_context(ThreadPoolExecutor(HANGING_CLIENTS))
+        asking = [pool.submit(ask, sender) for sender in senders]
+        time.sleep(HANGING_SECONDS)
+        ended.set()
+        for one in asking:
+            one.result()
+        grown = memory_mib(service) - before
+        own.signal(signal.SIGCONT)
+        back_at = time.monotonic()
+        while answered(lambda: senders[0].post_events([{"type": "pageview", "ts": TS}])) != 200:
+            assert time.monotonic() - back_at < RECOVERY_SECONDS
+            time.sleep(0.1)
+    assert {*statuses} == {503}
+    assert grown < GROWN_MIB
+    service.stop()
+
+
+def memory_mib(service: Service) -> float:
+    """The resident memory of all of the server's processes."""
+    pids = [service.pid, *children_of(service.pid)]
+    listed = subprocess.run(
+        ["ps", "-o", "rss=", "-p", ",".join(map(str, pids))], capture_output=True, text=True, check=True
+    ).stdout
+    return sum(map(int, listed.split())) / 1024

@@ -74,11 +74,11 @@ ROUTES = (
 class Server:
     """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, rolls: bool) -> None:
         url = settings.database_url
         self._metadata = Metadata(lambda: open_metadata(url))
         self._writer = Writer(url)
-        self._rolling = Rolling(url)
+        self._rolling = Rolling(url) if rolls else None
         self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
         self._limits = Limits(enabled=settings.rate_limit)
         self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
@@ -95,7 +95,8 @@ class Server:
             log.warning("%s", warning)
         await self._gate.start()
         await self._writer.start()
-        await self._rolling.start()
+        if self._rolling is not None:
+            await self._rolling.start()
         await self._pool.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
@@ -133,7 +134,8 @@ class Server:
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
         await self._writer.stop()
-        await self._rolling.stop()
+        if self._rolling is not None:
+            await self._rolling.stop()
         await self._pool.stop()
         await self._gate.stop()
         await self._metadata.stop()

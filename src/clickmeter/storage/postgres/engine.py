@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickmeter.storage.postgres.election import is_elected
 from clickmeter.storage.postgres.events import PostgresEvents
 from clickmeter.storage.postgres.metadata import PostgresMetadata
-from clickmeter.storage.postgres.rollups import PostgresRollups, is_elected
+from clickmeter.storage.postgres.rollups import PostgresRollups
 
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore

@@ -6,12 +6,11 @@ are made again.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.storage.postgres.connection import Database
-from clickmeter.storage.postgres.events import READS, PostgresEvents
-from clickmeter.storage.postgres.migrations import migrate
+from clickmeter.storage.postgres.dictionaries import NUMBER, Dictionaries
+from clickmeter.storage.postgres.election import Election
 from clickmeter.storage.postgres.moment import Moment
 from clickmeter.storage.segment import (
     BLOB_VERSION,
@@ -22,27 +21,25 @@ from clickmeter.storage.segment import (
     RollupStatistics,
     Segment,
     StoredSegment,
-    hashed,
     new_epoch,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from clickmeter.storage.postgres.events import PostgresEvents
     from clickmeter.storage.segment import Roll
 
 VERSION = f"2.{BLOB_VERSION}"
 """Of what the rows and blobs mean."""
 LONGEST = 2**31 - 1
 """Of what PostgreSQL keeps in a column, in bytes."""
-ROLLER_LOCK = 0x436C6B6D_0003
 STATE_LOCK = 0x436C6B6D_0004
 TABLES = ("rollup_values", "rollup_sizes", "rollup_segments")
 """Which hold rows of properties."""
 SEGMENTS_AT_ONCE = 100
 SWEPT_SEGMENTS, SWEPT_VALUES = 100, 5_000
 """At a time: some milliseconds."""
-NUMBER = "(SELECT no FROM rollup_properties WHERE id = %s)"
 STORED = ", ".join(StoredSegment._fields)
 REACHING = f"""
     SELECT {STORED} FROM rollup_segments WHERE property_no = {NUMBER} AND day BETWEEN %s AND %s
@@ -72,12 +69,6 @@ FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = f"""
     INSERT INTO rollup_segments (property_no, {", ".join(FIELDS)}) VALUES ({", ".join(["%s"] * (len(FIELDS) + 1))})
 """
-COPY_VALUES = "COPY rollup_values (property_no, column_no, key, id, value) FROM STDIN (FORMAT binary)"
-VALUE_TYPES = ["int4", "int2", "bytea", "int4", "text"]
-ADD_SIZES = """
-    INSERT INTO rollup_sizes SELECT %s, column_no, count(*) FROM unnest(%s::smallint[]) AS column_no GROUP BY column_no
-    ON CONFLICT (property_no, column_no) DO UPDATE SET size = rollup_sizes.size + excluded.size
-"""
 SET_STATE = "INSERT INTO rollup_state VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -88,8 +79,8 @@ class PostgresRollups:
         """Rollups of other events than these, or of more than there are, are dropped at once."""
         self._events = events
         self._database = events.database
-        self._term = 0
-        self._elected = False
+        self._dictionaries = Dictionaries(events.database)
+        self._election = Election(events.database)
         self._moment: Moment | None = None
         if not self._is_ours():
             with self._write():
@@ -142,27 +133,16 @@ class PostgresRollups:
     def size(self, property_id: str, column: str) -> int:
         known = self._moment.sizes.get(property_id) if self._moment else None
         if known is None:
-            known = self._sizes(property_id)
+            known = self._dictionaries.sizes(property_id)
             if self._moment is not None:
                 self._moment.sizes[property_id] = known
         return known.get(COLUMNS[column], 0)
 
-    def _sizes(self, property_id: str) -> dict[int, int]:
-        sql = f"SELECT column_no, size FROM rollup_sizes WHERE property_no = {NUMBER}"
-        return {column_no: size for column_no, size in self._rows(sql, property_id)}  # noqa: C416 - rows are of Any
-
     def values(self, property_id: str, column: str, *, after: int) -> list[str]:
-        sql = f"""
-            SELECT value FROM rollup_values
-            WHERE property_no = {NUMBER} AND column_no = %s AND id > %s AND value IS NOT NULL ORDER BY id
-        """
-        return [value for (value,) in self._rows(sql, property_id, COLUMNS[column], after)]
+        return self._dictionaries.values(property_id, column, after=after)
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
-        by_key: dict[bytes, str | bytes] = {key_of(value): value for value in values}
-        sql = f"SELECT key, id FROM rollup_values WHERE property_no = {NUMBER} AND column_no = %s AND key = ANY(%s)"
-        rows = self._rows(sql, property_id, COLUMNS[column], sorted(by_key))
-        return {by_key[key]: id_ for key, id_ in rows}
+        return self._dictionaries.value_ids(property_id, column, values)
 
     def segments_within(
         self, property_id: str, *, first_day: int, last_day: int, rows: int | None
@@ -179,16 +159,7 @@ class PostgresRollups:
         return found
 
     def elect(self) -> int | None:
-        """The lock is the connection's own: whoever loses the one loses the other, and can store no further step."""
-        if self._elected and not self._database.is_lost:
-            return self._term
-        self._database.keep(kept=False)
-        [(self._elected,)] = self._rows("SELECT pg_try_advisory_lock(%s)", ROLLER_LOCK)
-        if not self._elected:
-            return None
-        self._database.keep(kept=True)
-        self._term += 1
-        return self._term
+        return self._election.term()
 
     def roll(self, roll: Roll) -> None:
         with self._write():
@@ -204,29 +175,11 @@ class PostgresRollups:
         run("INSERT INTO rollup_properties (id) VALUES (%s) ON CONFLICT DO NOTHING", (part.property_id,))
         [(number,)] = self._rows(f"SELECT {NUMBER}", part.property_id)
         if part.values or part.hashes:
-            self._add_values(number, part)
+            self._dictionaries.add(number, part)
         if part.replaced:
             run("DELETE FROM rollup_segments WHERE id = ANY(%s)", (part.replaced,))
         for one in part.segments:
             run(INSERT_SEGMENT, (number, *(getattr(one, name) for name in FIELDS)))
-
-    def _add_values(self, number: int, part: PropertyRoll) -> None:
-        """Give the values the ids after those there are: all columns in one copy."""
-        sizes = self._sizes(part.property_id)
-        rows: list[tuple[int, bytes, int, str | None]] = []
-        for column, texts in part.values.items():
-            first = sizes.get(COLUMNS[column], 0) + 1
-            rows += [(COLUMNS[column], hashed(text), id_, text) for id_, text in enumerate(texts, first)]
-        for column, keys in part.hashes.items():
-            first = sizes.get(COLUMNS[column], 0) + 1
-            rows += [(COLUMNS[column], key, id_, None) for id_, key in enumerate(keys, first)]
-        # In the order of the index, so that each of its pages is touched once.
-        rows.sort()
-        with self._database.session().cursor() as cursor, cursor.copy(COPY_VALUES) as copy:
-            copy.set_types(VALUE_TYPES)
-            for row in rows:
-                copy.write_row((number, *row))
-        self._database.run(ADD_SIZES, (number, [column_no for column_no, _, _, _ in rows]))
 
     def anchor(self) -> None:
         with self._write():
@@ -345,22 +298,3 @@ class PostgresRollups:
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._database.rows(sql, values)
-
-
-def is_elected(url: str) -> bool:
-    """Whether some process is the roller now."""
-    with closing(Database(url, READS)) as database:
-        migrate(database)
-        sql = """
-            SELECT EXISTS (
-                SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND (classid::bigint << 32) + objid::bigint = %s
-            )
-        """
-        return bool(database.rows(sql, (ROLLER_LOCK,))[0][0])
-
-
-def key_of(value: str | bytes) -> bytes:
-    """What a value is found by: the hash it is, or its hash."""
-    return value if isinstance(value, bytes) else hashed(value)
