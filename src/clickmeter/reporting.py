@@ -48,6 +48,7 @@ class ExportRequest(msgspec.Struct, tag="export", array_like=True):
     property_id: str
     after: int
     limit: int
+    kept_from: int
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True):
@@ -152,7 +153,7 @@ class Answerer:
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
     """Raw events as NDJSON; the cursor is the last one's place in the order of arrival."""
-    page = store.export(request.property_id, after=request.after, limit=request.limit)
+    page = store.export(request.property_id, after=request.after, limit=request.limit, since=request.kept_from)
     body = b"".join(msgspec.json.encode(exported(event)) + b"\n" for _, event in page)
     more = str(page[-1][0]) if len(page) == request.limit else None
     return Answered(body, rendering.MEDIA_TYPES["ndjson"], more)

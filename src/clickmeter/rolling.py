@@ -101,8 +101,9 @@ def stint(roller: Roller) -> Rolled:
 def tidy(roller: Roller) -> None:
     try:
         roller.forget_deleted()
+        roller.renew()
     except Refusal as refusal:
-        log.warning("Rollups of deleted properties stay for now: %s", refusal.detail)
+        log.warning("Rollups of removed events stay for now: %s", refusal.detail)
 
 
 def main() -> None:

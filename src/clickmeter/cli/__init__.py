@@ -40,6 +40,7 @@ COMMANDS = {
     "serve": Entry("serving", "serve", "Serve the API."),
     "demo": Entry("demonstration", "demo", "Fill a database with made-up traffic, and serve it."),
     "property": Entry("property", "group", "Create, list, show, change and delete properties."),
+    "erase": Entry("erase", "erase", "Remove everything of one visitor, for good."),
     "key": Entry("key", "group", "Create, list and revoke keys."),
     "report": Entry("report", "group", "Read a report in the terminal, or as JSON."),
     "rollup": Entry("rollup", "group", "Show how far events are rolled up, and roll them up anew."),

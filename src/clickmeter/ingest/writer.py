@@ -73,7 +73,7 @@ class Writer:
     async def check(self) -> None:
         """Return when events can be stored, else raise ``store_unavailable``; asks the store only after a failure."""
         if self._failing or not self._worker.alive:
-            [result] = await self._ask(Check())
+            [result] = await self.ask(Check())
             if isinstance(result, str):
                 raise Refusal("store_unavailable", result, retry_after=1)
             self._failing = False
@@ -151,10 +151,11 @@ class Writer:
         while True:
             await asyncio.sleep(PURGE_EVERY_SECONDS)
             try:
-                while await self._ask(Purge(PURGE_ROWS)) == [PURGE_ROWS]:  # noqa: ASYNC110 - a pause, not a wait
+                while await self.ask(Purge(PURGE_ROWS)) == [PURGE_ROWS]:  # noqa: ASYNC110 - a pause, not a wait
                     await asyncio.sleep(PURGE_PAUSE_SECONDS)
             except Refusal:
                 continue  # the store is away; there will be another time
 
-    async def _ask(self, request: Request) -> list[Result]:
+    async def ask(self, request: Request) -> list[Result]:
+        """Let the storing process do something else in between."""
         return decode_results(await self._worker.call(encode(request)))

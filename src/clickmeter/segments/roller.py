@@ -14,10 +14,11 @@ import numpy as np
 from clickmeter.model import PAGEVIEW
 from clickmeter.segments import build
 from clickmeter.segments.dictionary import Dictionaries
-from clickmeter.storage.segment import HASHED, IDS, DiscardedError, PropertyRoll, Roll
+from clickmeter.segments.reader import stale_days
+from clickmeter.storage.segment import DAY_MS, HASHED, IDS, DiscardedError, PropertyRoll, Roll
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import EventStore, Removal, RollupStore
     from clickmeter.storage.segment import Segment, StoredSegment
 
 STEP_ROWS = 20_000
@@ -57,6 +58,9 @@ class Roller:
         with self._rollups.snapshot() as watermark:
             self._watermark = watermark
             self._epoch = self._rollups.epoch()
+        self._generation = 0
+        self._renewed = 0
+        self._unsettled: set[Removal] = set()
         self._begin_rebuild(None)
 
     def _begin_rebuild(self, asked: str | None) -> None:
@@ -84,6 +88,7 @@ class Roller:
     def _step(self) -> Step:
         if self._rollups.epoch() != self._epoch:
             raise DiscardedError
+        self._generation = self._events.generation()
         rows = self._events.arrivals(READ, after=self._watermark, limit=STEP_ROWS)
         if not rows:
             return self._rebuild()
@@ -96,6 +101,42 @@ class Roller:
         for name in set(kept) - self._events.live(kept):
             self._rollups.forget(name)
         self._rollups.anchor()
+
+    def renew(self) -> None:
+        """Make the segments of days anew that events were removed from; reports read such days from raw until then.
+
+        Removals come in rows. So only those are done after which there was no other when this was called the last time.
+        """
+        generation = self._events.generation()
+        if generation > self._renewed:
+            stale = {one for one in self._events.removals(after=self._renewed) if self._is_stale(one)}
+            for removal in sorted(stale & self._unsettled):
+                self._renew(removal)
+            self._unsettled = stale - self._unsettled
+            if not stale:
+                self._renewed = generation
+
+    def _is_stale(self, removal: Removal) -> bool:
+        made, renewed = self._rollups.made_after(removal.property_id)
+        return bool(stale_days({removal.day: removal.generation}, made, renewed))
+
+    def _renew(self, removal: Removal) -> None:
+        property_id, day = removal.property_id, removal.day
+        part = PropertyRoll(property_id, {}, {}, [], [])
+        part.replaced += [one.id for one in self._rollups.segments(property_id, first_day=day, last_day=day)]
+        start = day * DAY_MS
+        with self._events.snapshot():
+            part.renewed = self._events.removed(property_id, first_day=day, last_day=day)
+            rows: list[tuple[Any, ...]] = []
+            for some in self._events.scan(property_id, READ, start=start, end=start + DAY_MS, until=self._watermark):
+                rows += some
+                if len(rows) >= LARGE_ROWS:
+                    part.segments += self._segments(part, rows)
+                    rows = []
+        if rows:
+            part.segments += self._segments(part, rows)
+        # The roller's dictionaries may know values that were only in the events removed: those stay as they are.
+        self._store(self._watermark, [part])
 
     def _rebuild(self) -> Step:
         """The next events of a rebuild, up to the watermark; they take the place of the old ones when all are there."""
@@ -139,7 +180,7 @@ class Roller:
 
     def _store(self, watermark: int, parts: list[PropertyRoll]) -> None:
         try:
-            self._rollups.roll(Roll(self._epoch, watermark, parts))
+            self._rollups.roll(Roll(self._epoch, self._generation, watermark, parts))
         except BaseException:
             # Whether the step was stored, only the store knows: the next one begins with what is there.
             self._epoch = UNKNOWN
@@ -151,18 +192,21 @@ class Roller:
         self._dictionaries.forget_if_many()
 
     def _part(self, property_id: str, rows: list[tuple[Any, ...]]) -> PropertyRoll:
-        columns = dict(zip(READ, list(zip(*rows, strict=True))[2:], strict=True))
-        encoded = {name: np.array(columns[name], np.int64) for name in ("ts", build.BOT)}
         part = PropertyRoll(property_id, {}, {}, [], [])
+        for fresh in self._segments(part, [row[2:] for row in rows]):
+            self._add(part, fresh, self._pageview(property_id))
+        return part
+
+    def _segments(self, part: PropertyRoll, rows: list[tuple[Any, ...]]) -> list[Segment]:
+        """The segments that rows of READ make; what they add to the dictionaries is added to the part."""
+        columns = dict(zip(READ, zip(*rows, strict=True), strict=True))
+        encoded = {name: np.array(columns[name], np.int64) for name in ("ts", build.BOT)}
         for name in IDS:
-            dictionary = self._dictionaries.column(property_id, name)
+            dictionary = self._dictionaries.column(part.property_id, name)
             encoded[name] = dictionary.encode(columns[name])
             if dictionary.new:
                 (part.hashes if name in HASHED else part.values)[name] = dictionary.new
-        pageview = self._pageview(property_id)
-        for fresh in build.segments(encoded, pageview=pageview):
-            self._add(part, fresh, pageview)
-        return part
+        return build.segments(encoded, pageview=self._pageview(part.property_id))
 
     def _pageview(self, property_id: str) -> int:
         # Not only what this roller has met: segments it merges may be from before it was started.

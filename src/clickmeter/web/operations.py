@@ -11,6 +11,7 @@ from clickmeter.query import fields
 from clickmeter.rendering import MEDIA_TYPES
 from clickmeter.web import admin, reports
 from clickmeter.web.descriptions import KEY_ID, PROPERTY_ID
+from clickmeter.web.rejections import KEPT_DAYS
 
 Schema = dict[str, Any]
 
@@ -127,6 +128,11 @@ PARAMETERS: dict[str, Parameter] = {
         "How many minutes back, the current one included.",
         {"type": "integer", "minimum": 1, "maximum": fields.MAX_MINUTES, "default": fields.DEFAULT_MINUTES},
     ),
+    "rejection_days": Parameter(
+        "How many days back, today included.",
+        {"type": "integer", "minimum": 1, "maximum": KEPT_DAYS, "default": reports.DEFAULT_REJECTION_DAYS},
+        name="days",
+    ),
     "dry_run": Parameter("Validate and answer, and store nothing.", {"type": "boolean", "default": False}),
     "page_limit": Parameter(
         "Most properties on a page.",
@@ -220,6 +226,14 @@ OPERATIONS: dict[str, Operation] = {
     "reports.realtime": report(
         "realtime", "The last minutes, the current one included.", answers="Realtime", rows="Minute", refusals=REALTIME
     ),
+    "reports.rejections": Operation(
+        "get_rejections",
+        "Reports",
+        "Why events were not stored, by day and reason.",
+        answers="RejectionReport",
+        parameters=("rejection_days",),
+        refusals=("property_not_found", *PAGE),
+    ),
     "reports.events": Operation(
         "export_events",
         "Administration",
@@ -262,6 +276,14 @@ OPERATIONS: dict[str, Operation] = {
         "Delete a property and its events for good. It is invisible at once, and its id is never used again.",
         status=204,
         refusals=("property_not_found",),
+    ),
+    "admin.erase": Operation(
+        "erase_visitor",
+        "Administration",
+        "Remove every event of one visitor for good. Late events of the time before are accepted and not stored.",
+        answers="Erasure",
+        takes="Visitor",
+        refusals=(*BODY, *SETTINGS, "missing_field", "property_not_found"),
     ),
     "admin.create_key": Operation(
         "create_key",

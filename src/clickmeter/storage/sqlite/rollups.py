@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clickmeter.storage")
 
-VERSION = f"1.{BLOB_VERSION}"
+VERSION = f"2.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
 CHECKPOINT_PAGES = 4_000
 CACHE_KIB = 64 * 1024
@@ -42,7 +42,13 @@ VALUES_AT_ONCE = 200
 
 SCHEMA = """
     CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE properties (no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE properties (
+        no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE renewed (
+        property_no INTEGER NOT NULL, day INTEGER NOT NULL, generation INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE texts (
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
         PRIMARY KEY (property_no, column_no, value)
@@ -71,7 +77,8 @@ SCHEMA = """
     ) STRICT;
     CREATE INDEX segments_by_day ON segments (property_no, day);
 """
-TABLES = ("state", "properties", "texts", "hashes", "sizes", "segments")
+OF_PROPERTY = ("texts", "hashes", "sizes", "segments", "renewed")
+TABLES = ("state", "properties", *OF_PROPERTY)
 STORED = ", ".join(StoredSegment._fields)
 FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = (
@@ -134,6 +141,12 @@ class SqliteRollups:
         sql = "SELECT substr(blob, ?, ?) FROM segments WHERE id = ?"
         return bytes(self._rows(sql, (offset + 1, length, segment_id))[0][0])
 
+    def made_after(self, property_id: str) -> tuple[int, dict[int, int]]:
+        number = self._number(property_id)
+        rows = self._rows("SELECT generation FROM properties WHERE no = ?", (number,))
+        days = self._rows("SELECT day, generation FROM renewed WHERE property_no = ?", (number,))
+        return (int(rows[0][0]) if rows else 0), dict(days)
+
     def size(self, property_id: str, column: str) -> int:
         sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
         rows = self._rows(sql, (self._number(property_id), COLUMNS[column]))
@@ -167,13 +180,16 @@ class SqliteRollups:
             if self.epoch() != roll.epoch:
                 raise DiscardedError
             for part in roll.properties:
-                self._roll_property(part)
+                self._roll_property(part, roll.generation)
             self._set_state("watermark", roll.watermark)
             self._set_state("event", self._events.event_at(roll.watermark) or "")
 
-    def _roll_property(self, part: PropertyRoll) -> None:
+    def _roll_property(self, part: PropertyRoll, generation: int) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
-        execute("INSERT INTO properties (id) VALUES (?) ON CONFLICT DO NOTHING", (part.property_id,))
+        execute(
+            "INSERT INTO properties (id, generation) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (part.property_id, generation),
+        )
         number = self._number(part.property_id)
         for table, columns in (("texts", part.values), ("hashes", part.hashes)):
             for column, values in columns.items():
@@ -183,6 +199,7 @@ class SqliteRollups:
                 executemany(f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)", rows)
                 execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(values) - 1))
         executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in part.replaced])
+        executemany("REPLACE INTO renewed VALUES (?, ?, ?)", [(number, *renewed) for renewed in part.renewed.items()])
         executemany(INSERT_SEGMENT, [(number, *(getattr(one, name) for name in FIELDS)) for one in part.segments])
 
     def anchor(self) -> None:
@@ -196,7 +213,7 @@ class SqliteRollups:
 
     def _forget(self, property_id: str) -> None:
         number = self._number(property_id)
-        for table in ("texts", "hashes", "sizes", "segments"):
+        for table in OF_PROPERTY:
             self._connection.execute(f"DELETE FROM {table} WHERE property_no = ?", (number,))
         self._connection.execute("DELETE FROM properties WHERE no = ?", (number,))
 
