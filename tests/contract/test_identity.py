@@ -27,7 +27,7 @@ ADDRESSES = ["198.51.100.7", "198.51.100.8", "2001:db8:1:2:3:4:5:6"]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 OTHER_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:141.0) Gecko/20100101 Firefox/141.0"
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-RANGE = {"from_": "2026-01-24", "to": "2026-01-24"}
+DAY = "2026-01-24"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def send(site: Site, *events: dict[str, Any], address: str = ADDRESSES[0], agent
 
 def overview(site: Site) -> Any:
     with site.reports() as reports:
-        return reports.overview(**RANGE)
+        return reports.overview(from_=DAY, to=DAY)
 
 
 def test_by_default_the_clients_ids_count_and_no_address_is_stored(proxied: Service) -> None:

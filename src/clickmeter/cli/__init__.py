@@ -44,6 +44,9 @@ COMMANDS = {
     "key": Entry("key", "group", "Create, list and revoke keys."),
     "report": Entry("report", "group", "Read a report in the terminal, or as JSON."),
     "rollup": Entry("rollup", "group", "Show how far events are rolled up, and roll them up anew."),
+    "backup": Entry("copying", "backup", "Copy the database to a file, while the server goes on."),
+    "restore": Entry("copying", "restore", "Make a database from a backup."),
+    "compact": Entry("copying", "compact", "Give back the space of what was removed, and leave no trace of it."),
     "import": Entry("access_log", "group", "Bring in pageviews from a web server's access log."),
 }
 

@@ -126,7 +126,7 @@ def work(settings: Settings, events: EventStore, rollups: RollupStore) -> Callab
     def wait() -> bool:
         more = roller.step().more
         if not more:
-            lock.release()
+            lock.close()
         return more
 
     return wait

@@ -91,7 +91,7 @@ def remove(events: EventStore, request: Purge | Check | MarkErased | Erase | Exp
         case Purge(limit):
             return [events.purge(limit=limit)]
         case MarkErased(property_id, visitor_id, now):
-            return [events.mark_erased(property_id, visitor_id, now=now)]
+            return [int(events.mark_erased(property_id, visitor_id, now=now))]
         case Erase(property_id, visitor_id, erased_at, after, limit):
             step = events.erase(property_id, visitor_id, erased_at=erased_at, after=after, limit=limit)
             return [step.removed, *(step.after or ())]

@@ -8,11 +8,11 @@ from clickmeter.errors import Refusal
 from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, MetadataStore, RollupStore
+    from clickmeter.storage.protocol import EventStore, MetadataStore, Progress, RollupStore
 
 
 class Lock(Protocol):
-    def release(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Engine(Protocol):
@@ -27,6 +27,18 @@ class Engine(Protocol):
     def lock_server(self, url: str) -> Lock: ...
 
     def is_server_running(self, url: str) -> bool: ...
+
+    def backup(self, url: str, file: str, told: Progress) -> None:
+        """Copy everything that is not derived to `file`, at one moment, while others work; it must not be there yet."""
+        ...
+
+    def restore(self, url: str, file: str, told: Progress) -> None:
+        """Make a database from what `backup` made, checked first; there may be none at `url` yet."""
+        ...
+
+    def compact(self, url: str) -> None:
+        """Leave nothing of removed events in the store, and give their space back; for the holder of the lock."""
+        ...
 
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}

@@ -7,6 +7,7 @@ be reached, is locked or full raises ``Refusal("store_unavailable", …)``; it n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ NEWEST = 2**63 - 1
 """No position is greater."""
 BEGINNING = (-1, 0)
 """Where an erasure begins: before every event."""
+
+
+Progress = Callable[[int, int], None]
+"""Hears how much is done, of how much."""
 
 
 class Removal(NamedTuple):

@@ -51,7 +51,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
         ):
             stopped_by = runner.run(run(settings, listener, on_ready))
     finally:
-        lock.release()
+        lock.close()
     sys.exit(128 + stopped_by)
 
 

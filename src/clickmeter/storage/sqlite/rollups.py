@@ -23,6 +23,7 @@ from clickmeter.storage.segment import (
     Segment,
     StoredSegment,
 )
+from clickmeter.storage.sqlite.copying import shrink
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
@@ -250,6 +251,11 @@ class SqliteRollups:
             values=values,
             bytes=int(pages) * PAGE_BYTES,
         )
+
+    def compact(self) -> None:
+        """Write the file anew without what was dropped, and leave no log."""
+        with translated(self._path):
+            shrink(self._connection)
 
     def discard(self) -> None:
         with translated(self._path), transaction(self._connection):
