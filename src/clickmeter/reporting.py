@@ -7,14 +7,13 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clickmeter import rendering, report
+from clickmeter import logs, rendering, report
 from clickmeter.errors import Issue, Refusal
 from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
@@ -170,7 +169,7 @@ def exported(event: Event) -> dict[str, Any]:
 
 def main() -> None:
     """``python -m clickmeter.reporting SOCKET DATABASE_URL CACHE_MB``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure_as()
     answerer = Answerer(sys.argv[2], cache_mb=int(sys.argv[3]))
 
     def handle(payload: bytes) -> bytes:

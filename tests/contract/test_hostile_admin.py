@@ -80,9 +80,10 @@ WRONG = [
         long=["https://" + "a" * 100_000], regex=["https://.*\\.example"],
     ),
     *invalid("bots", null=None, empty="", word="block", true=True, list=["flag"], case="Drop", object={}),
-    *unavailable("identity", cookieless="cookieless", none="none", null=None, word="x", number=1),
-    *unavailable("ip", truncated="truncated", full="full", null=None),
-    *unavailable("retention_days", day=1, zero=0, negative=-1, text="30", huge=10**30, false=False),
+    *invalid("identity", null=None, word="x", number=1, case="Cookieless", list=["none"]),
+    *invalid("ip", null=None, word="half", true=True, object={}),
+    *invalid("retention_days", zero=0, negative=-1, text="30", huge=10**30, false=False, true=True, part=1.5, list=[1]),
+    fields("cookieless-with-addresses", "invalid_field", "/ip", identity="cookieless", ip="full"),
     *unavailable("tokens_only", true=True, zero=0, null=None, text="false"),
     fields("unknown", "unknown_field", "/nam", nam="x"),
     fields("unknown-proto", "unknown_field", "/__proto__", __proto__={}),
@@ -197,7 +198,7 @@ def test_a_name_is_only_text(wire: Wire, shared_site: Site, name: str) -> None:
 
 
 def test_settings_that_do_not_exist_yet_may_be_sent_as_they_are(wire: Wire, shared_site: Site) -> None:
-    same = {"identity": "client", "ip": "none", "retention_days": None, "tokens_only": False}
+    same = {"tokens_only": False}
     answer = send(wire, "PATCH", f"/v1/properties/{shared_site.id}", json.dumps(same).encode())
     assert answer.status_code == 200
     assert {name: answer.json()[name] for name in same} == same

@@ -82,6 +82,7 @@ class Outcome(msgspec.Struct):
 def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
     """Decide every event of a batch; one that is rejected changes nothing for the others."""
     outcome = Outcome([])
+    as_sent = arrival.property.identity == "client"
     for index, wire in enumerate(events):
         if isinstance(wire, Rejected):
             reject(outcome, index, wire.event_id, wire)
@@ -91,7 +92,7 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         except Rejected as rejected:
             reject(outcome, index, wire.event_id, rejected)
             continue
-        if arrival.property.identity != "client":
+        if not as_sent:
             rename(event, visitor_of(wire, arrival))
         outcome.accepted += 1
         outcome.adjusted += adjusted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch
 from clickmeter.storage.open import open_events
@@ -116,7 +117,7 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
 
 def main() -> None:
     """``python -m clickmeter.ingest.storing SOCKET DATABASE_URL``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure_as()
     events = open_events(sys.argv[2], server_writes=True)
     answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
     events.close()

@@ -77,6 +77,11 @@ class Roller:
         """Every event up to this position is in the segments."""
         return self._watermark
 
+    @property
+    def behind(self) -> int:
+        """How many positions of raw events are past the watermark."""
+        return self._events.last_position() - self._watermark
+
     def step(self) -> Step:
         """Roll up the next events, at most STEP_ROWS; when there are none, go on with a rebuild that was asked for."""
         try:

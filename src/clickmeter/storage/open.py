@@ -8,7 +8,9 @@ from clickmeter.errors import Refusal
 from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, MetadataStore, Progress, RollupStore
+    from collections.abc import Iterable
+
+    from clickmeter.storage.protocol import EventStore, Finding, MetadataStore, Progress, RollupStore
 
 
 class Lock(Protocol):
@@ -34,6 +36,10 @@ class Engine(Protocol):
 
     def restore(self, url: str, file: str, told: Progress) -> None:
         """Make a database from what `backup` made, checked first; there may be none at `url` yet."""
+        ...
+
+    def examine(self, url: str, *, deep: bool, now: int) -> Iterable[Finding]:
+        """What an operator should know of the store; `deep` reads all of it. `now` is in ms."""
         ...
 
     def compact(self, url: str) -> None:

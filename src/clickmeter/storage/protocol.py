@@ -8,7 +8,7 @@ be reached, is locked or full raises ``Refusal("store_unavailable", …)``; it n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,14 @@ BEGINNING = (-1, 0)
 
 Progress = Callable[[int, int], None]
 """Hears how much is done, of how much."""
+
+
+class Finding(NamedTuple):
+    """Something about the store or the settings, in a sentence, and in another what to do about it, if anything."""
+
+    level: Literal["ok", "note", "warning", "problem"]
+    what: str
+    advice: str = ""
 
 
 class Removal(NamedTuple):

@@ -26,6 +26,7 @@ from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
+from clickmeter.web.metrics import Counts, Scrapes, Sources
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 from clickmeter.web.rejections import RejectionCounts
 from clickmeter.web.reports import Reports
@@ -73,6 +74,7 @@ ROUTES = (
     Endpoint("DELETE", "/v1/properties/{property_id}/keys/{key_id}", "admin.revoke_key", "admin"),
     Endpoint("GET", "/healthz", "server.health", "none"),
     Endpoint("GET", "/readyz", "server.ready", "none"),
+    Endpoint("GET", "/metrics", "scrapes.metrics", "admin"),
     Endpoint("GET", "/openapi.json", "server.openapi", "none"),
 )
 
@@ -95,6 +97,8 @@ class Server:
             metadata=self._metadata, removing=self._removing, salts=self._salts, rejections=self._rejections
         )
         self._proxies = settings.trusted_proxies
+        self._metrics_token = settings.metrics_token
+        self.counts = Counts()
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
@@ -115,6 +119,12 @@ class Server:
                 rolling=self._rolling,
                 cursor_key=cursor_key,
                 rejections=self._rejections,
+                counts=self.counts,
+            ),
+            "scrapes": Scrapes(
+                access=access,
+                sources=Sources(self.counts, self._writer, self._rolling),
+                token=self._metrics_token,
             ),
             "admin": Admin(access=access, metadata=self._metadata, gate=self._gate, removing=self._removing),
             "server": self,
@@ -128,6 +138,7 @@ class Server:
             backlog=self.backlog,
             salts=self._salts,
             rejections=self._rejections,
+            counts=self.counts,
         )
         self._rest = Starlette(
             routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],

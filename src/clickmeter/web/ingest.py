@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clickmeter.web.auth import Gate, Grant
     from clickmeter.web.backlog import Backlog
     from clickmeter.web.limits import Limits
+    from clickmeter.web.metrics import Counts
     from clickmeter.web.rejections import RejectionCounts
     from clickmeter.web.salts import Salts
 
@@ -94,7 +95,9 @@ class Ingest:
         backlog: Backlog,
         salts: Salts,
         rejections: RejectionCounts,
+        counts: Counts,
     ) -> None:
+        self._counts = counts
         self._backlog = backlog
         self._salts = salts
         self._rejections = rejections
@@ -114,6 +117,7 @@ class Ingest:
         try:
             body = await self._answer(scope, receive, headers, turn)
         except Refusal as refusal:
+            self._counts.refused[refusal.code] += 1
             await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
         except ClientGoneError:
             return
@@ -192,6 +196,7 @@ class Ingest:
             duplicates = await self._writer.submit(Batch(property_.id, outcome.events), size=size)
         if duplicates is None:
             raise Refusal("invalid_credential", "The key is not valid: its property was deleted a moment ago.")
+        self._counts.batch(outcome, duplicates)
         answer = IngestAnswer(
             accepted=outcome.accepted,
             rejected=outcome.rejected,

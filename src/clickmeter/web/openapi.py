@@ -152,6 +152,8 @@ def answer(known: Operation) -> Object:
     content: Object = {}
     if known.answers:
         content[JSON] = {"schema": {"type": "object"} if known.answers == "object" else ref(known.answers)}
+    if known.text:
+        content["text/plain"] = {"schema": TEXT}
     if known.csv:
         content[CSV] = {"schema": {**TEXT, "description": "RFC 4180 with a header line; missing values are empty."}}
     if known.rows:

@@ -44,6 +44,8 @@ class Operation(NamedTuple):
     rows: str = ""
     """The schema of one line, where NDJSON is answered."""
     csv: bool = False
+    text: bool = False
+    """Whether plain text is answered."""
 
 
 MANY: Schema = {"type": "array", "minItems": 1, "uniqueItems": True}
@@ -315,6 +317,12 @@ OPERATIONS: dict[str, Operation] = {
         "Whether events can be stored and reports answered.",
         answers="Status",
         refusals=("store_unavailable",),
+    ),
+    "scrapes.metrics": Operation(
+        "get_server_metrics",
+        "Server",
+        "What the server counts, in the text format of Prometheus; for an admin key, or the token of the settings.",
+        text=True,
     ),
     "server.openapi": Operation("get_openapi", "Server", "This document.", answers="object"),
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clickmeter.reporting import Answered, ReportPool
     from clickmeter.rolling import Rolling
     from clickmeter.web.access import Access
+    from clickmeter.web.metrics import Counts
     from clickmeter.web.rejections import RejectionCounts
 
 NEXT_CURSOR = "Clickmeter-Next-Cursor"
@@ -42,7 +43,9 @@ class Reports:
         rolling: Rolling,
         cursor_key: bytes,
         rejections: RejectionCounts,
+        counts: Counts,
     ) -> None:
+        self._counts = counts
         self._rejections = rejections
         self._access = access
         self._pool = pool
@@ -106,8 +109,11 @@ class Reports:
     async def _report(self, request: Request, endpoint: str) -> Response:
         property_ = await self._access.reader(request)
         asked = self._request(request, endpoint, property_)
+        begun = time.monotonic()
         await self._rolling.catch_up()
-        return respond(await self._pool.ask(asked))
+        answered = await self._pool.ask(asked)
+        self._counts.reports[endpoint].add(time.monotonic() - begun)
+        return respond(answered)
 
     def _request(self, request: Request, endpoint: str, property_: Property) -> ReportRequest:
         now = time.time_ns() // 1_000_000

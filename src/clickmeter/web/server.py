@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 import uvloop
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import lock_server
 from clickmeter.web import cors, ingest
@@ -41,7 +42,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     Raises a Refusal with one sentence when the store cannot be opened, is served already, or the port is taken.
     """
     raise_file_limit()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     lock = lock_server(settings.database_url)
     try:
@@ -116,6 +117,7 @@ class Connection(GuardedProtocol):
     def shed(self, data: bytes) -> bytes | None:
         server: Server = self.app
         if server.is_overloaded and is_whole_batch(data, longest=self.body_bytes):
+            server.counts.refused[OVERLOADED.code] += 1
             return refuse_batch(data)
         return None
 
@@ -124,6 +126,7 @@ class Connection(GuardedProtocol):
             return None
         server: Server = self.app
         if server.is_overloaded:
+            server.counts.refused[OVERLOADED.code] += 1
             return OVERLOADED
         server.backlog.enter()
         return None

@@ -6,14 +6,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from clickmeter.errors import Refusal
-from clickmeter.storage.sqlite import copying
+from clickmeter.storage.sqlite import copying, examination
 from clickmeter.storage.sqlite.events import SqliteEvents
 from clickmeter.storage.sqlite.file import ServerLock, is_served, path_of, require_file
 from clickmeter.storage.sqlite.metadata import SqliteMetadata
 from clickmeter.storage.sqlite.rollups import SqliteRollups
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, Progress
+    from collections.abc import Iterator
+
+    from clickmeter.storage.protocol import EventStore, Finding, Progress
 
 
 def open_metadata(url: str) -> SqliteMetadata:
@@ -44,6 +46,10 @@ def restore(url: str, file: str, told: Progress) -> None:
     if is_served(path):
         raise Refusal("store_unavailable", f"A server runs on {path}; stop it first.")
     copying.restore(path, file, told)
+
+
+def examine(url: str, *, deep: bool, now: int) -> Iterator[Finding]:
+    return examination.examine(path_of(url), deep=deep, now=now)
 
 
 def compact(url: str) -> None:
