@@ -142,10 +142,7 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
     context = wire.context or NO_CONTEXT
     campaign = context.campaign or NO_CAMPAIGN
     identity = wire.identity or NO_IDENTITY
-    ts, unusable_ts = event_time(wire.ts, arrival.received_at)
-    if ts < arrival.kept_from:
-        days = arrival.property.retention_days
-        raise Rejected("expired", f"ts is older than the {days:,} days for which the property keeps events.", "/ts")
+    ts, unusable_ts = kept_time(wire, arrival)
     page = page_text(context.page or NO_PAGE)
     utm, cut_utm = utm_text(campaign.utm or NO_UTM, page.url)
     language, cut_language = text(context.language, MAX_LANGUAGE)
@@ -190,6 +187,15 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
         ip=arrival.ip,
     )
     return event, adjusted
+
+
+def kept_time(wire: WireEvent, arrival: Arrival) -> tuple[int, bool]:
+    """When the event happened, and whether its ts was of no use; raises Rejected when it is too old to be kept."""
+    ts, unusable = event_time(wire.ts, arrival.received_at)
+    if ts < arrival.kept_from:
+        days = arrival.property.retention_days
+        raise Rejected("expired", f"ts is older than the {days:,} days for which the property keeps events.", "/ts")
+    return ts, unusable
 
 
 def page_text(page: Page) -> PageText:

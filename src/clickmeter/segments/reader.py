@@ -111,9 +111,11 @@ class Reader:
             return
         first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
         for stored in self._rollups.segments(wanted.property_id, first_day=first_day, last_day=last_day):
-            part = None if stored.day in stale else SegmentPart(self, stored, wanted)
-            if part and part.events:
-                yield part
+            for start, end in without(stale, wanted):
+                if start < (stored.day + 1) * DAY_MS and stored.day * DAY_MS < end:
+                    part = SegmentPart(self, stored, wanted._replace(start=start, end=end))
+                    if part.events:
+                        yield part
 
     def values(self, property_id: str, column: str) -> list[str | None]:
         """What the stored ids of a column stand for; the list grows when the dictionary does."""
@@ -273,6 +275,16 @@ class RawPart:
 def stale_days(removed: Mapping[int, int], made: int, renewed: Mapping[int, int]) -> set[int]:
     """The days whose last removal is later than what their segments were made after."""
     return {day for day, generation in removed.items() if generation > max(made, renewed.get(day, 0))}
+
+
+def without(stale: Iterable[int], wanted: Wanted) -> list[tuple[int, int]]:
+    """What is left of the wanted range between stale days: the whole of it, nearly always."""
+    found, start = [], wanted.start
+    for first, last in runs(stale):
+        if start < first * DAY_MS:
+            found.append((start, first * DAY_MS))
+        start = max(start, (last + 1) * DAY_MS)
+    return [*found, (start, wanted.end)] if start < wanted.end else found
 
 
 def runs(days: Iterable[int]) -> list[tuple[int, int]]:
