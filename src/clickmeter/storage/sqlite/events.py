@@ -158,7 +158,7 @@ class SqliteEvents:
                 WHERE deleted_at IS NOT NULL LIMIT ?
             )
         """
-        with translated(self._path), transaction(self._connection):
+        with translated(self._path), removal.overwriting(self._connection), transaction(self._connection):
             self._connection.execute(sql, (limit,))
             return self._connection.changes()
 

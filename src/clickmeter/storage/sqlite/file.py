@@ -57,7 +57,6 @@ def open_file(path: str, *, checkpoints: bool) -> apsw.Connection:
             ("journal_size_limit", JOURNAL_BYTES),
             ("cache_size", -CACHE_KIB),
             ("foreign_keys", "on"),
-            ("secure_delete", "on"),
         ):
             connection.pragma(name, value)
         migrate(connection, path)

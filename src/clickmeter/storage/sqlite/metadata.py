@@ -44,6 +44,8 @@ class SqliteMetadata:
     def __init__(self, path: str) -> None:
         self._path = path
         self._connection = open_file(path, checkpoints=False)
+        # What is deleted here, salts above all, is overwritten.
+        self._connection.pragma("secure_delete", "on")
         # What an earlier process deleted may still be in the log.
         self._log_holds_salts = True
 

@@ -7,6 +7,7 @@ rollups that were made before it hold too much of these days, and whoever reads 
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.erasure import SECRET, visitor_hash
@@ -15,7 +16,7 @@ from clickmeter.storage.segment import DAY_MS
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import apsw
 
@@ -73,7 +74,7 @@ def erase(
     rows: list[Any] = connection.execute(sql, (visitor_id, erased_at, erased_at, property_no, *after, limit)).fetchall()
     found = [row for row in rows if row[2]]
     if found:
-        with transaction(connection):
+        with overwriting(connection), transaction(connection):
             connection.executemany("DELETE FROM events WHERE id = ?", [(id_,) for _, id_, _ in found])
             note(connection, property_no, [ts for ts, _, _ in found])
     return Erased(len(found), (rows[-1][0], rows[-1][1]) if len(rows) == limit else None)
@@ -82,12 +83,22 @@ def erase(
 def expire(connection: apsw.Connection, property_no: int, *, before: int, limit: int) -> int:
     """Remove the oldest events of the property, of those that are older."""
     sql = "SELECT id, ts FROM events WHERE property_no = ? AND ts < ? ORDER BY ts LIMIT ?"
-    with transaction(connection):
+    with overwriting(connection), transaction(connection):
         rows: list[Any] = connection.execute(sql, (property_no, before, limit)).fetchall()
         if rows:
             connection.executemany("DELETE FROM events WHERE id = ?", [(id_,) for id_, _ in rows])
             note(connection, property_no, [ts for _, ts in rows])
         return len(rows)
+
+
+@contextmanager
+def overwriting(connection: apsw.Connection) -> Iterator[None]:
+    """What is deleted inside is overwritten. Only there: storing moves rows about, and would take a tenth longer."""
+    connection.pragma("secure_delete", "on")
+    try:
+        yield
+    finally:
+        connection.pragma("secure_delete", "off")
 
 
 def note(connection: apsw.Connection, property_no: int, times: Iterable[int]) -> None:
