@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+import cluster
 from service import Service, Site, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
+    NewUrl = Callable[[Path], str]
+    """The URL of a database that does not exist yet; the directory is for whatever it keeps in files."""
 
 # The same histories on every machine and run; make test-long looks for new ones, many of them.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
@@ -22,32 +25,55 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=5_000, 
 hypothesis.settings.load_profile(os.environ.get("CLICKMETER_TEST_EXAMPLES", "default"))
 
 
+@contextmanager
+def sqlite(_: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    yield sqlite_url
+
+
+@contextmanager
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """Databases of one server, which all workers of the run share; they are dropped again."""
+    with cluster.shared(tmp_path_factory) as server_url:
+        made: list[str] = []
+
+        def new_url(_: Path) -> str:
+            made.append(cluster.create_database(server_url))
+            return made[-1]
+
+        yield new_url
+        for url in made:
+            cluster.drop_database(server_url, url)
+
+
+ENGINES = {"sqlite": sqlite, "postgres": postgres}
+
+
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    """The name of a storage engine; tests that use it, or what follows, run on every one."""
-    name: str = request.param
-    return name
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """A storage engine; tests that use it, or what follows, run on every one."""
+    with ENGINES[request.param](tmp_path_factory) as new_url:
+        yield new_url
 
 
 @pytest.fixture
-def new_url(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+def new_url(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
     """Gives the URL of a database that does not exist yet, another one each time."""
-    return lambda: ENGINES[engine](tmp_path_factory.mktemp(engine))
+    return lambda: engine(tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
-def service(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server that every test may use, and none may stop."""
-    running = Service(ENGINES[engine](tmp_path_factory.mktemp(engine)))
+    running = Service(engine(tmp_path_factory.mktemp("database")))
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture
-def own_service(engine: str, tmp_path: Path) -> Iterator[Service]:
+def own_service(engine: NewUrl, tmp_path: Path) -> Iterator[Service]:
     """A server for one test alone, which may stop, kill and restart it."""
-    running = Service(ENGINES[engine](tmp_path))
+    running = Service(engine(tmp_path))
     running.start()
     yield running
     running.stop()
@@ -57,3 +83,24 @@ def own_service(engine: str, tmp_path: Path) -> Iterator[Service]:
 def site(service: Service) -> Site:
     """A property of the test's own."""
     return service.new_site()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cluster.shared(tmp_path_factory) as server_url:
+        yield server_url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    made = cluster.create_database(postgres_server)
+    yield made
+    cluster.drop_database(postgres_server, made)
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Callable[..., cluster.Cluster]]:
+    """Starts PostgreSQL servers, with the given settings, that the test may stop and kill."""
+    with ExitStack() as started:
+        yield lambda **options: started.enter_context(cluster.own(**options))

@@ -18,6 +18,7 @@ from clickmeter_client import Admin, EventSender, Reports
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+SERVER_SECRET = "a secret of the tests alone".replace(" ", "-").ljust(32, "!")
 
 
 class Service:
@@ -25,7 +26,12 @@ class Service:
 
     def __init__(self, database_url: str, **settings: str) -> None:
         self.database_url = database_url
-        self._settings = {"CLICKMETER_RATE_LIMIT": "off", "CLICKMETER_LOG_LEVEL": "warning", **settings}
+        self._settings = {
+            "CLICKMETER_RATE_LIMIT": "off",
+            "CLICKMETER_LOG_LEVEL": "warning",
+            "CLICKMETER_SECRET_KEY": SERVER_SECRET,
+            **settings,
+        }
         self._process: subprocess.Popen[str] | None = None
         self._port = "0"
         self.log: list[str] = []

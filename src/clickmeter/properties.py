@@ -28,9 +28,6 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 MAX_RETENTION_DAYS = 36_500
 
-NOT_AVAILABLE: dict[str, Any] = {"tokens_only": False}
-"""Settings of the contract whose behaviour does not exist yet, with the one value each has until then."""
-
 
 def new_property(fields: Mapping[str, Any], *, now: int) -> Property:
     """The property that `fields` ask for, its id generated when they have none; a 422 Refusal names what is wrong."""
@@ -80,11 +77,8 @@ def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], 
     for name, value in fields.items():
         if len(issues) == MAX_ISSUES:
             break
-        if name in NOT_AVAILABLE:
-            if value != NOT_AVAILABLE[name] or isinstance(value, bool) != isinstance(NOT_AVAILABLE[name], bool):
-                issues.append(not_available(name))
-        elif name not in rules:
-            issues.append(unknown_field(name, [*rules, *NOT_AVAILABLE]))
+        if name not in rules:
+            issues.append(unknown_field(name, [*rules]))
         else:
             try:
                 checked[name] = rules[name](value)
@@ -93,16 +87,6 @@ def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], 
     if issues:
         raise Refusal(issues[0].code, " ".join(issue.detail for issue in issues), issues=issues)
     return checked
-
-
-def not_available(name: str) -> Issue:
-    only = "null" if NOT_AVAILABLE[name] is None else str(NOT_AVAILABLE[name]).lower()
-    return Issue(
-        code="not_available",
-        detail=f"{name} cannot be changed in this version; it is {only}.",
-        pointer=f"/{name}",
-        allowed=(only,),
-    )
 
 
 def unknown_field(name: str, known: list[str]) -> Issue:
@@ -166,6 +150,12 @@ def check_retention(value: Any) -> int | None:
     return value
 
 
+def check_switch(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise ValueError("true or false is needed")
+    return value
+
+
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "name": check_name,
     "timezone": check_timezone,
@@ -174,4 +164,5 @@ SETTINGS: dict[str, Callable[[Any], Any]] = {
     "ip": check_choice(*get_args(AddressPolicy)),
     "bots": check_choice(*get_args(BotPolicy)),
     "retention_days": check_retention,
+    "tokens_only": check_switch,
 }

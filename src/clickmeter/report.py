@@ -30,8 +30,8 @@ class Answer(Protocol):
 
     def totals(self) -> Sums: ...
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        """Every group that can be among the first `count` by a term of order_by, ties included, with its sums.
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        """At least the first `count` groups by these terms of order_by, ties by value, with their sums.
 
         Sorted by their values, missing last; more than `count` of them when there are more at all.
         """
@@ -125,7 +125,7 @@ def page_of(query: Query, answer: Answer) -> Page:
     if not query.group_by:
         return Page([()], more=False)
     end = query.offset + query.limit
-    ranked = rank(query, *answer.leading(ranking_terms(query)[0], end))
+    ranked = rank(query, *answer.leading(ranking_terms(query), end))
     return Page(ranked[query.offset : end], more=len(ranked) > end)
 
 

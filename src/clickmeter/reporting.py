@@ -20,7 +20,7 @@ from clickmeter.query.time import rfc3339
 from clickmeter.segments.cache import Cache
 from clickmeter.segments.executor import executor
 from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests
+from clickmeter.worker import Worker, answer_requests, database_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ class ReportPool:
 
     def __init__(self, database_url: str, *, workers: int, cache_mb: int) -> None:
         """`cache_mb` is the memory each process keeps decoded columns in, in MiB."""
-        self._workers = [Worker(MODULE, [database_url, str(cache_mb)]) for _ in range(workers)]
+        self._workers = [Worker(MODULE, database_url, [str(cache_mb)]) for _ in range(workers)]
         self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
         self._queued = 0
 
@@ -168,9 +168,9 @@ def exported(event: Event) -> dict[str, Any]:
 
 
 def main() -> None:
-    """``python -m clickmeter.reporting SOCKET DATABASE_URL CACHE_MB``; started by the server alone."""
+    """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
     logs.configure_as()
-    answerer = Answerer(sys.argv[2], cache_mb=int(sys.argv[3]))
+    answerer = Answerer(database_url(), cache_mb=int(sys.argv[2]))
 
     def handle(payload: bytes) -> bytes:
         try:

@@ -23,6 +23,8 @@ from clickmeter.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+DATABASE_URL = "CLICKMETER_DATABASE_URL"
+"""The variable by which a child is told where the stores are."""
 LENGTH_BYTES = 4
 START_SECONDS = 30
 RESTART_PAUSE_SECONDS = 0.2
@@ -33,9 +35,11 @@ log = logging.getLogger("clickmeter.worker")
 class Worker(asyncio.Protocol):
     """The parent's side: starts ``python -m module``, passes it requests, starts it again when it dies."""
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(self, module: str, database_url: str, arguments: Sequence[str] = ()) -> None:
         self._command = [sys.executable, "-m", module]
         self._arguments = list(arguments)
+        # Everybody on the machine may read command lines, and the URL may hold a password.
+        self._environment = {**os.environ, DATABASE_URL: database_url}
         self._transport: asyncio.Transport | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._received = bytearray()
@@ -59,10 +63,7 @@ class Worker(asyncio.Protocol):
         with theirs:
             command = [*self._command, str(theirs.fileno()), *self._arguments]
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter and module; it starts at once
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=os.environ | logs.passed_on(),
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self._environment | logs.passed_on()
             )
         ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         ready = loop.create_future()
@@ -134,6 +135,11 @@ class Worker(asyncio.Protocol):
 
 def gone() -> Refusal:
     return Refusal("store_unavailable", "The store's process ended; send the same request again.", retry_after=1)
+
+
+def database_url() -> str:
+    """The child's side: where the stores are."""
+    return os.environ[DATABASE_URL]
 
 
 def answer_requests(handle: Callable[[bytes], bytes]) -> None:

@@ -49,6 +49,12 @@ class Stores:
         self.answerer = Answerer(self.url, cache_mb=CACHE_MB)
 
     def close(self) -> None:
+        """End in order, as a server does."""
+        self.roller.end()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """End as if everything had been killed."""
         for opened in (self.answerer, self.rollups, self.events, self.metadata):
             opened.close()
 

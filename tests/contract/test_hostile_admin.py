@@ -36,10 +36,6 @@ def invalid(field: str, **values: Any) -> list[Sent]:
     return [fields(f"{field}-{name}", "invalid_field", f"/{field}", **{field: value}) for name, value in values.items()]
 
 
-def unavailable(field: str, **values: Any) -> list[Sent]:
-    return [fields(f"{field}-{name}", "not_available", f"/{field}", **{field: value}) for name, value in values.items()]
-
-
 BROKEN = [
     Sent("empty", b"", 400, "empty_body"),
     Sent("blanks", b"  \n", 400, "empty_body"),
@@ -84,7 +80,7 @@ WRONG = [
     *invalid("ip", null=None, word="half", true=True, object={}),
     *invalid("retention_days", zero=0, negative=-1, text="30", huge=10**30, false=False, true=True, part=1.5, list=[1]),
     fields("cookieless-with-addresses", "invalid_field", "/ip", identity="cookieless", ip="full"),
-    *unavailable("tokens_only", true=True, zero=0, null=None, text="false"),
+    *invalid("tokens_only", zero=0, one=1, null=None, text="false", list=[True], object={}),
     fields("unknown", "unknown_field", "/nam", nam="x"),
     fields("unknown-proto", "unknown_field", "/__proto__", __proto__={}),
     fields("unknown-empty", "unknown_field", "/", **{"": 1}),
@@ -121,7 +117,7 @@ KEYS: list[tuple[dict[str, Any], str, str]] = [
     ({"type": ["write"]}, "invalid_field", "/type"),
     ({"type": {"write": 1}}, "invalid_field", "/type"),
     ({"type": 1}, "invalid_field", "/type"),
-    ({"type": "signing"}, "not_available", "/type"),
+    ({"type": "Signing"}, "invalid_field", "/type"),
     ({"type": "write", "id": "mine"}, "unknown_field", "/id"),
     ({"typ": "write"}, "unknown_field", "/typ"),
     ({"x" * 500_000: 1}, "unknown_field", "/" + "x" * 100),

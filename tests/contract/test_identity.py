@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from conftest import NewUrl
     from service import Site
 
 HOUR = 3_600_000
@@ -31,11 +32,9 @@ DAY = "2026-01-24"
 
 
 @pytest.fixture(scope="module")
-def proxied(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def proxied(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server behind a proxy that says whose requests it passes on."""
-    from conftest import ENGINES  # noqa: PLC0415 - the table is pytest's own module
-
-    running = Service(ENGINES[engine](tmp_path_factory.mktemp(engine)), CLICKMETER_TRUSTED_PROXIES="127.0.0.1")
+    running = Service(engine(tmp_path_factory.mktemp("database")), CLICKMETER_TRUSTED_PROXIES="127.0.0.1")
     running.start()
     yield running
     running.stop()
@@ -101,10 +100,8 @@ def test_the_same_visitor_has_other_ids_in_another_property(proxied: Service) ->
     assert len(ids) == 2
 
 
-def test_a_restarted_server_knows_the_visitors_of_the_day(tmp_path: Path, engine: str) -> None:
-    from conftest import ENGINES  # noqa: PLC0415 - the table is pytest's own module
-
-    running = Service(ENGINES[engine](tmp_path))
+def test_a_restarted_server_knows_the_visitors_of_the_day(new_url: Callable[[], str]) -> None:
+    running = Service(new_url())
     running.start()
     try:
         site = running.new_site(identity="cookieless", timezone="UTC")

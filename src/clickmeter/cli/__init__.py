@@ -42,6 +42,7 @@ COMMANDS = {
     "property": Entry("property", "group", "Create, list, show, change and delete properties."),
     "erase": Entry("erase", "erase", "Remove everything of one visitor, for good."),
     "key": Entry("key", "group", "Create, list and revoke keys."),
+    "token": Entry("token", "token", "Sign a token that sends events or reads reports for a while."),
     "report": Entry("report", "group", "Read a report in the terminal, or as JSON."),
     "rollup": Entry("rollup", "group", "Show how far events are rolled up, and roll them up anew."),
     "backup": Entry("copying", "backup", "Copy the database to a file, while the server goes on."),

@@ -18,7 +18,8 @@ from clickmeter.cli.output import print_json, printable
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import engine_of, is_server_running, open_metadata
 from clickmeter.storage.protocol import Finding
-from clickmeter.web.server import SPARE_FILES, Connection
+from clickmeter.web.server import Connection
+from clickmeter.web.serving import SPARE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -41,6 +41,10 @@ retention = click.option(
 )
 bots = click.option("--bots", type=click.Choice(["flag", "drop"]), help="Keep bots, flagged; or do not store them.")
 
+tokens_only = click.option(
+    "--tokens-only/--keys-too", default=None, help="Take events with signed tokens alone; or with write keys, too."
+)
+
 
 @click.group("property")
 def group() -> None:
@@ -59,6 +63,7 @@ def group() -> None:
 @address
 @bots
 @retention
+@tokens_only
 @with_json
 @with_settings("database_url")
 def create(*, settings: Settings, name: str, id_: str | None, as_json: bool, **given: Any) -> None:
@@ -116,6 +121,7 @@ def show(*, settings: Settings, property_id: str, as_json: bool) -> None:
 @bots
 @retention
 @click.option("--keep-forever", is_flag=True, help="Keep events for ever, whatever their age.")
+@tokens_only
 @with_settings("database_url")
 def update(*, settings: Settings, property_id: str, any_origin: bool, keep_forever: bool, **given: Any) -> None:
     """Change some settings of a property and leave the others."""
@@ -222,5 +228,6 @@ def described(property_: Property) -> dict[str, str]:
         "ip": property_.ip,
         "bots": property_.bots,
         "retention": "for ever" if property_.retention_days is None else f"{property_.retention_days:,} days",
+        **({"events": "with signed tokens only"} if property_.tokens_only else {}),
         "created": public_property(property_)["created_at"],
     }

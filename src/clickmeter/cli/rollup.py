@@ -119,13 +119,16 @@ def watch(settings: Settings, rollups: RollupStore) -> Callable[[], bool]:
 
 
 def work(settings: Settings, events: EventStore, rollups: RollupStore) -> Callable[[], bool]:
-    """There is no server, and none may start meanwhile: do it here, step by step."""
+    """No server rolls up, and none may begin to meanwhile: do it here, step by step."""
     lock = lock_server(settings.database_url)
+    if rollups.elect() is None:
+        raise Refusal("store_unavailable", "A server has begun to roll up just now; run this command again.")
     roller = Roller(events, rollups)
 
     def wait() -> bool:
         more = roller.step().more
         if not more:
+            roller.end()
             lock.close()
         return more
 

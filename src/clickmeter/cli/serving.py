@@ -22,7 +22,7 @@ from clickmeter.config import load
 from clickmeter.model import PAGEVIEW
 from clickmeter.query.time import rfc3339
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import server
+from clickmeter.web.serving import serve as serve_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Access(NamedTuple):
 @with_settings(*EVERY)
 def serve(*, settings: Settings) -> None:
     """Serve the API until Ctrl-C or SIGTERM."""
-    server.serve(settings, on_ready=lambda url: click.echo(f"Clickmeter serves on {url}; Ctrl-C stops it."))
+    serve_with(settings, on_ready=lambda url: click.echo(f"Clickmeter serves on {url}; Ctrl-C stops it."))
 
 
 @click.command()
@@ -57,7 +57,7 @@ def run(*, settings: Settings) -> None:
 
     The first time it creates a property and shows its keys, which are never shown again.
     """
-    server.serve(settings, on_ready=lambda url: click.echo(welcome(url, first_access(settings), settings)))
+    serve_with(settings, on_ready=lambda url: click.echo(welcome(url, first_access(settings), settings)))
 
 
 def first_access(settings: Settings) -> list[Access]:
@@ -95,8 +95,9 @@ def welcome(url: str, accesses: Sequence[Access], settings: Settings) -> str:
     return "\n".join(
         (
             f"\nClickmeter serves on {url}\n",
-            *(block(access) for access in accesses),
+            *(block(url, access) for access in accesses),
             f"{about_keys}\n",
+            f"Count a site's visitors, with this in its pages:\n\n  {snippet(url, first, settings)}\n",
             f"Send an event:\n\n  {event_line(url, first)}\n",
             f"Read the last 7 days:\n\n  {overview_line(url, first)}\n",
             "Ctrl-C stops the server.\n",
@@ -104,11 +105,20 @@ def welcome(url: str, accesses: Sequence[Access], settings: Settings) -> str:
     )
 
 
-def block(access: Access) -> str:
+def block(url: str, access: Access) -> str:
+    """A property, its keys, and its dashboard. The key is pasted there: a link with it would stay in the history."""
     lines = [f"  property   {access.property.id}  ({printable(access.property.name)}, {access.property.timezone})"]
     if access.write_key and access.read_key:
         lines += [f"  write key  {access.write_key}", f"  read key   {access.read_key}"]
+    lines.append(f"  dashboard  {url}/#/{access.property.id}  (paste the read key there)")
     return "\n".join(lines) + "\n"
+
+
+def snippet(url: str, access: Access, settings: Settings) -> str:
+    """The tag that loads the tracker."""
+    key = access.write_key or YOUR_WRITE_KEY
+    script = f"{url}{settings.tracker_path}"
+    return f'<script defer src="{script}" data-property="{access.property.id}" data-key="{key}"></script>'
 
 
 def event_line(url: str, access: Access) -> str:

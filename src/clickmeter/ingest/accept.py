@@ -53,6 +53,8 @@ class Arrival(NamedTuple):
     """The salt of the property's day, for the same."""
     kept_from: int = 0
     """The instant (ms) since which the property keeps events."""
+    visitor_id: str | None = None
+    """The visitor that the request's token vouches for: whoever an event names, it is of this one."""
 
 
 class EventError(msgspec.Struct, frozen=True):
@@ -94,6 +96,8 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
             continue
         if not as_sent:
             rename(event, visitor_of(wire, arrival))
+        elif arrival.visitor_id is not None:
+            adjusted = vouched(event, arrival.visitor_id) or adjusted
         outcome.accepted += 1
         outcome.adjusted += adjusted
         if not event.bot:
@@ -104,6 +108,12 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         else:
             outcome.filtered += 1
     return outcome
+
+
+def vouched(event: Event, visitor_id: str) -> bool:
+    """Make the event this visitor's; whether it named another."""
+    named, event.visitor_id = event.visitor_id, visitor_id
+    return named not in (None, visitor_id)
 
 
 def reject(outcome: Outcome, index: int, event_id: object, rejected: Rejected) -> None:

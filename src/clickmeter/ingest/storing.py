@@ -7,7 +7,6 @@ batch fails, and it is logged. A store that is locked, full or away fails the gr
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +15,7 @@ from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch
 from clickmeter.storage.open import open_events
-from clickmeter.worker import answer_requests
+from clickmeter.worker import answer_requests, database_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,9 +115,9 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
 
 
 def main() -> None:
-    """``python -m clickmeter.ingest.storing SOCKET DATABASE_URL``; started by the server alone."""
+    """``python -m clickmeter.ingest.storing SOCKET``; started by the server alone."""
     logs.configure_as()
-    events = open_events(sys.argv[2], server_writes=True)
+    events = open_events(database_url(), server_writes=True)
     answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
     events.close()
 

@@ -46,7 +46,7 @@ class Writer:
     """Takes batches from any number of requests and hands them to the process that owns the store's write side."""
 
     def __init__(self, database_url: str) -> None:
-        self._worker = Worker(STORE_MODULE, [database_url])
+        self._worker = Worker(STORE_MODULE, database_url)
         self._waiting: deque[Waiting] = deque()
         self._under_way: deque[list[Waiting]] = deque()
         self._events = 0

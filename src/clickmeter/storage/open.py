@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from clickmeter.errors import Refusal
-from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from clickmeter.storage.protocol import EventStore, Finding, MetadataStore, Progress, RollupStore
 
@@ -19,6 +18,9 @@ class Lock(Protocol):
 
 class Engine(Protocol):
     """What an engine's folder offers: its stores at a URL, and the lock of a server of that URL."""
+
+    MANY_SERVERS: bool
+    """Whether several servers may share one database."""
 
     def open_metadata(self, url: str) -> MetadataStore: ...
 
@@ -47,7 +49,24 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: dict[str, Engine] = {"sqlite": sqlite}
+def sqlite() -> Engine:
+    from clickmeter.storage.sqlite import engine  # noqa: PLC0415 - see ENGINES
+
+    return engine
+
+
+def postgres() -> Engine:
+    try:
+        from clickmeter.storage.postgres import engine  # noqa: PLC0415 - see ENGINES
+    except ImportError:
+        raise Refusal(
+            "store_unavailable", "PostgreSQL needs the library psycopg; run: pip install 'clickmeter[postgres]'."
+        ) from None
+    return engine
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"sqlite": sqlite, "postgresql": postgres, "postgres": postgres}
+"""By the scheme of their URLs; each is imported when it is asked for, as its driver may not be installed."""
 
 
 def engine_of(url: str) -> Engine:
@@ -55,7 +74,7 @@ def engine_of(url: str) -> Engine:
     scheme = url.partition(":")[0]
     if scheme not in ENGINES:
         raise Refusal("store_unavailable", f"There is no engine for {scheme}: URLs; known are {', '.join(ENGINES)}.")
-    return ENGINES[scheme]
+    return ENGINES[scheme]()
 
 
 def open_metadata(url: str) -> MetadataStore:
@@ -74,6 +93,11 @@ def open_events(url: str, *, server_writes: bool = False) -> EventStore:
 def open_rollups(url: str, events: EventStore) -> RollupStore:
     """The rollups of the events at `url`; emptied when they are of others."""
     return engine_of(url).open_rollups(url, events)
+
+
+def allows_many_servers(url: str) -> bool:
+    """Whether several servers may share the database at `url`."""
+    return engine_of(url).MANY_SERVERS
 
 
 def is_server_running(url: str) -> bool:

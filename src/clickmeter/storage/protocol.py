@@ -120,6 +120,10 @@ class MetadataStore(Protocol):
         """The property's counts from that day on, by day and code."""
         ...
 
+    def warnings(self) -> list[str]:
+        """Which settings of the store may lose what was acknowledged: a sentence each, none when all is well."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -159,6 +163,10 @@ class EventStore(Protocol):
         Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign). With `after` and `until`, only
         events past the one position in the order of arrival, and up to the other.
         """
+        ...
+
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
         ...
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
@@ -248,6 +256,17 @@ class EventStore(Protocol):
 class RollupStore(Protocol):
     """Column segments and their dictionaries: derived from raw events, and made anew from them at any time."""
 
+    def begin_rolling(self) -> None:
+        """To be called before the first step of a roller: make sure of what is kept, or discard it. May take long.
+
+        Until then whatever may have been damaged when a machine went down counts as not being there.
+        """
+        ...
+
+    def end_rolling(self) -> None:
+        """To be called when a roller ends in order."""
+        ...
+
     def snapshot(self) -> AbstractContextManager[int]:
         """Everything read inside is of one moment. Gives the watermark: the events up to that position are in it."""
         ...
@@ -257,7 +276,7 @@ class RollupStore(Protocol):
         ...
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
-        """The property's segments of these days, both inclusive, by day."""
+        """The property's segments that reach into these days, both inclusive, by their first day."""
         ...
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
@@ -287,8 +306,20 @@ class RollupStore(Protocol):
         """The ids of those values that the dictionary has; hashes for hashed columns."""
         ...
 
-    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
-        """The segments of one day with fewer than so many rows."""
+    def segments_within(
+        self, property_id: str, *, first_day: int, last_day: int, rows: int | None
+    ) -> list[StoredSegment] | None:
+        """The property's segments that lie wholly in these days, both inclusive, by their first day.
+
+        None, without a look at all of them, when they hold more than so many rows.
+        """
+        ...
+
+    def elect(self) -> int | None:
+        """Become the one process that rolls up, or stay it: a number that is another one whenever it becomes it anew.
+
+        None while another process is it. Once it is lost, what the former one still stores is refused.
+        """
         ...
 
     def roll(self, roll: Roll) -> None:
@@ -303,14 +334,18 @@ class RollupStore(Protocol):
         ...
 
     def forget(self, property_id: str) -> None:
-        """Remove everything of a property."""
+        """Keep nothing of a property from now on. The space it takes is freed by `sweep`."""
         ...
 
     def replace(self, names: Mapping[str, str]) -> None:
         """Let what is kept under each new name take the place of what is kept under the old one, all at once.
 
-        `names` is new name -> old name; the epoch changes.
+        `names` is new name -> old name; the epoch changes. What the old names stood for is forgotten.
         """
+        ...
+
+    def sweep(self) -> bool:
+        """Free some of the space of what is forgotten, in one short transaction; False when there is nothing left."""
         ...
 
     def properties(self) -> list[str]:

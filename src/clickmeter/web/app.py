@@ -18,7 +18,7 @@ from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import ingest, openapi
+from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -85,7 +85,6 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         url = settings.database_url
         self._metadata = Metadata(lambda: open_metadata(url))
-        self._gate = Gate(self._metadata)
         self._writer = Writer(url)
         self._rolling = Rolling(url)
         self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
@@ -96,15 +95,20 @@ class Server:
         self._upkeep = Upkeep(
             metadata=self._metadata, removing=self._removing, salts=self._salts, rejections=self._rejections
         )
+        self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
+        self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
         self._metrics_token = settings.metrics_token
         self.counts = Counts()
+        self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
+        for warning in await self._metadata.run(lambda store: store.warnings()):
+            log.warning("%s", warning)
         await self._gate.start()
         await self._writer.start()
         await self._rolling.start()
@@ -126,7 +130,13 @@ class Server:
                 sources=Sources(self.counts, self._writer, self._rolling),
                 token=self._metrics_token,
             ),
-            "admin": Admin(access=access, metadata=self._metadata, gate=self._gate, removing=self._removing),
+            "admin": Admin(
+                access=access,
+                metadata=self._metadata,
+                gate=self._gate,
+                removing=self._removing,
+                server_secrets=self._server_secrets,
+            ),
             "server": self,
         }
         self._ingest = Ingest(
@@ -141,7 +151,12 @@ class Server:
             counts=self.counts,
         )
         self._rest = Starlette(
-            routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
+            routes=[
+                *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
+                *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
+                *dashboard.routes(),
+                *tracker.routes(self._tracker_path),
+            ],
             exception_handlers={
                 Refusal: answer_refusal,
                 HTTPException: answer_http,
@@ -169,19 +184,20 @@ class Server:
         if scope["type"] == "http" and scope["raw_path"] == ingest.PATH:
             await self._ingest(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            await self._rest(scope, receive, cors.with_readers(scope, send))
 
     async def health(self, _: Request) -> Response:
         """The process is alive."""
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Events can be stored and reports answered."""
+        """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
+        warnings = await self._metadata.run(lambda store: store.warnings())
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", **({"warnings": warnings} if warnings else {})})
 
     async def openapi(self, _: Request) -> Response:
         """This API, described."""
@@ -213,8 +229,11 @@ async def answer_http(request: Request, error: Exception) -> Response:
     """What the router refuses: an unknown path, or a method that has no place there."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = sorted({row.method for row in ROUTES if matches(row.path, request.url.path)})
-        refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
+        rows = [row for row in ROUTES if matches(row.path, request.url.path)]
+        allowed = sorted({row.method for row in rows} | {"OPTIONS" for row in rows if row.key == "read"})
+        refusal = Refusal(
+            "method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed or tracker.METHODS
+        )
     else:
         refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")
     return await answer_refusal(request, refusal)

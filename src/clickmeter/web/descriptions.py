@@ -248,7 +248,7 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "code": text("The reason: a rejection code of an event, or `bot`."),
         "events": text("How many events."),
     },
-    "KeyToMake": {"type": text("What the key may do: write events, or read reports.")},
+    "KeyToMake": {"type": text("What the key may do: write events, read reports, or sign tokens that do.")},
     "KeyWithText": {
         "id": text("Id of the key, which is not secret.", **KEY_ID),
         "key": text("The key. Keep it now: it cannot be shown again."),
@@ -263,7 +263,10 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "revoked_at": text("When it was revoked; null while it is valid.", format="date-time"),
     },
     "KeyList": {"keys": text("The keys.")},
-    "Status": {"status": text("`ok`; anything else is a problem document.")},
+    "Status": {
+        "status": text("`ok`; anything else is a problem document."),
+        "warnings": text("Settings of the database that may lose what was acknowledged; absent when there are none."),
+    },
 }
 
 STORED: dict[str, Schema] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickmeter.errors import CODES
-from clickmeter.properties import NOT_AVAILABLE, SETTINGS
+from clickmeter.properties import SETTINGS
 from clickmeter.query import fields
 from clickmeter.web.descriptions import FIELDS
 from clickmeter.web.operations import ANY_KEY, ANY_PATH, ANY_REQUEST, CSV, JSON, NDJSON, OPERATIONS, PARAMETERS
@@ -40,22 +40,28 @@ INFO: Object = {
     "license": {"name": "MIT", "identifier": "MIT"},
 }
 TAGS = {
-    "Events": "Taking events in, with a write key.",
-    "Reports": "Reading numbers, with a read key or an admin key.",
+    "Events": "Taking events in, with a write key or an ingest token.",
+    "Reports": "Reading numbers, with a read key, a read token or an admin key.",
     "Administration": "Properties, keys and raw events, with an admin key.",
     "Server": "How the server is, without a key.",
 }
 SECURITY: Object = {
-    "writeKey": {"type": "http", "scheme": "bearer", "description": "A write key, `cm_w_…`."},
-    "writeKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "A write key."},
-    "writeKeyQuery": {"type": "apiKey", "in": "query", "name": "key", "description": "A write key, for beacons."},
+    "writeKey": {"type": "http", "scheme": "bearer", "description": "A write key, `cm_w_…`, or an ingest token."},
+    "writeKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "The same."},
+    "writeKeyQuery": {"type": "apiKey", "in": "query", "name": "key", "description": "The same, for beacons."},
     "readKey": {"type": "http", "scheme": "bearer", "description": "A read key of the property, `cm_r_…`."},
+    "readToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A read token of the property, signed with HS256 by one of its signing keys.",
+    },
     "adminKey": {"type": "http", "scheme": "bearer", "description": "An admin key, `cm_a_…`."},
 }
 KEYS: dict[str, list[Object]] = {
     # Nothing at all, last: the key may stand in the body, which OpenAPI has no word for.
     "write": [{"writeKey": []}, {"writeKeyHeader": []}, {"writeKeyQuery": []}, {}],
-    "read": [{"readKey": []}, {"adminKey": []}],
+    "read": [{"readKey": []}, {"readToken": []}, {"adminKey": []}],
     "admin": [{"adminKey": []}],
     "none": [],
 }
@@ -219,10 +225,7 @@ def schemas() -> Object:
 
 def property_inputs(properties: Object) -> Object:
     """What may be said of a property when it is made, and when it is changed."""
-    settings = {name: properties[name] for name in SETTINGS} | {
-        name: {"const": value, "description": f"{properties[name]['description']} Cannot be changed in this version."}
-        for name, value in NOT_AVAILABLE.items()
-    }
+    settings = {name: properties[name] for name in SETTINGS}
     return {
         "NewProperty": {
             "title": "NewProperty",

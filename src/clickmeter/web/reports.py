@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import JSONResponse, Response
 
-from clickmeter.errors import refuse_parameter
+from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.properties import public_property
 from clickmeter.query import fields
 from clickmeter.query.query import parse
@@ -19,10 +19,9 @@ from clickmeter.web.rejections import KEPT_DAYS
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from clickmeter.model import Property
     from clickmeter.reporting import Answered, ReportPool
     from clickmeter.rolling import Rolling
-    from clickmeter.web.access import Access
+    from clickmeter.web.access import Access, Reader
     from clickmeter.web.metrics import Counts
     from clickmeter.web.rejections import RejectionCounts
 
@@ -74,14 +73,18 @@ class Reports:
 
     async def schema(self, request: Request) -> Response:
         """What may be asked of this property."""
-        property_ = await self._access.reader(request)
+        reader = await self._access.reader(request)
         refuse_unknown(parameters(request), ())
-        shown = public_property(property_)
+        shown = public_property(reader.property)
         return JSONResponse({"property": {name: shown[name] for name in ("id", "name", "timezone")}, **fields.schema()})
 
     async def rejections(self, request: Request) -> Response:
         """Why events of the property were not stored, by day."""
-        property_ = await self._access.reader(request)
+        property_, narrowed = await self._access.reader(request)
+        if narrowed:
+            raise Refusal(
+                "wrong_key_type", "The token narrows what may be read, which rejections cannot be; use a read key."
+            )
         given = parameters(request)
         refuse_unknown(given, ("days",))
         days = whole_number(given, "days", DEFAULT_REJECTION_DAYS)
@@ -107,22 +110,23 @@ class Reports:
         return respond(await self._pool.ask(ExportRequest(property_.id, after, limit, kept)))
 
     async def _report(self, request: Request, endpoint: str) -> Response:
-        property_ = await self._access.reader(request)
-        asked = self._request(request, endpoint, property_)
+        reader = await self._access.reader(request)
+        asked = self._request(request, endpoint, reader)
         begun = time.monotonic()
         await self._rolling.catch_up()
         answered = await self._pool.ask(asked)
         self._counts.reports[endpoint].add(time.monotonic() - begun)
         return respond(answered)
 
-    def _request(self, request: Request, endpoint: str, property_: Property) -> ReportRequest:
+    def _request(self, request: Request, endpoint: str, reader: Reader) -> ReportRequest:
         now = time.time_ns() // 1_000_000
         query = parse(
             endpoint,
             parameters(request),
-            property_,
+            reader.property,
             now=now,
             cursor_key=self._cursor_key,
+            token_filters=reader.filters,
             accept=request.headers.get("accept", ""),
         )
         return ReportRequest(query, now, self._cursor_key)

@@ -229,7 +229,7 @@ class RejectionReport(msgspec.Struct):
 class KeyToMake(msgspec.Struct, forbid_unknown_fields=True):
     """The key to make."""
 
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
 
 
 class KeyWithText(msgspec.Struct):
@@ -237,7 +237,7 @@ class KeyWithText(msgspec.Struct):
 
     id: str
     key: str
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
     created_at: str
 
 
@@ -245,7 +245,7 @@ class Key(msgspec.Struct):
     """A key, without its secret."""
 
     id: str
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
     property_id: str
     created_at: str
     revoked_at: str | None
@@ -261,6 +261,7 @@ class Status(msgspec.Struct):
     """How the server is."""
 
     status: Literal["ok"]
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 STORED_AS_TEXT: dict[str, Any] = {"ts": str, "received_at": str, "data": dict[str, Any], "extra": dict[str, Any]}

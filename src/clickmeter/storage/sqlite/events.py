@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.model import Event
-from clickmeter.storage.event_key import event_id_of, event_key, stored_text
+from clickmeter.storage.event_key import event_id_of
 from clickmeter.storage.protocol import NEWEST, Erased
+from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event, to_row
 from clickmeter.storage.sqlite import removal
 from clickmeter.storage.sqlite.file import open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
@@ -17,27 +16,20 @@ from clickmeter.storage.sqlite.transaction import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from clickmeter.model import Batch
+    from clickmeter.model import Batch, Event
     from clickmeter.storage.protocol import Removal
 
 CHUNK_ROWS = 10_000
 NEWEST_ROWS = 50_000
 
-FIELDS = Event.__struct_fields__
-STORED_AS_THEY_ARE = FIELDS[1:]
-URL = STORED_AS_THEY_ARE.index("url")
-PREFIXED = "\x01"
-"""Begins what is stored of a url whose beginning is left out; no url holds a control character."""
 INSERT = f"""
     INSERT INTO events (property_no, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)})
     VALUES ({", ".join("?" * (len(STORED_AS_THEY_ARE) + 3))})
     ON CONFLICT (property_no, event_key) DO NOTHING
 """
-values_of = operator.attrgetter(*STORED_AS_THEY_ARE)
 
 PROPERTY = "SELECT no, erasures FROM properties WHERE id = ? AND deleted_at IS NULL"
 PROPERTY_NO = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
-COLUMNS = {name: name for name in STORED_AS_THEY_ARE} | {"campaign": "coalesce(campaign_id, utm_campaign)"}
 
 
 class SqliteEvents:
@@ -83,17 +75,24 @@ class SqliteEvents:
         after: int = 0,
         until: int = NEWEST,
     ) -> Iterator[list[tuple[Any, ...]]]:
-        names = ", ".join(COLUMNS[column] for column in columns)
-        # The newest events are together at the end of the table; many of a property's are found by its index.
-        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
-        sql = f"""
-            SELECT {names} FROM events {how}
-            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ? AND id <= ?
-        """
+        sql = self._wanted(", ".join(COLUMNS[column] for column in columns), after)
         with translated(self._path):
             cursor = self._connection.execute(sql, (property_id, start, end, after, until))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
+
+    def _wanted(self, columns: str, after: int) -> str:
+        # The newest events are together at the end of the table; many of a property's are found by its index.
+        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
+        return f"""
+            SELECT {columns} FROM events {how}
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ? AND id <= ?
+        """
+
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        sql = f"SELECT count(*) FROM ({self._wanted('1', after)} LIMIT ?)"
+        with translated(self._path):
+            return int(self._connection.execute(sql, (property_id, start, end, after, NEWEST, limit)).get)
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         names = ", ".join(COLUMNS[column] for column in columns)
@@ -205,33 +204,3 @@ class SqliteEvents:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def to_row(number: int, event: Event) -> tuple[Any, ...]:
-    key = event_key(event.event_id)
-    values = list(values_of(event))
-    values[URL] = without_prefix(event.url, event)
-    return (number, key, stored_text(key, event.event_id), *values)
-
-
-def to_event(row: Sequence[Any]) -> Event:
-    _, key, text, *values = row
-    fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
-    fields["bot"], fields["daily"] = bool(fields["bot"]), bool(fields["daily"])
-    event = Event(event_id=event_id_of(key, text), **fields)
-    event.url = with_prefix(event.url, event)
-    return event
-
-
-def prefix_of(event: Event) -> str:
-    """How most urls begin: the columns beside it say it already, and it need not be stored twice."""
-    return f"https://{event.hostname}{event.path}"
-
-
-def without_prefix(url: str | None, event: Event) -> str | None:
-    prefix = prefix_of(event)
-    return PREFIXED + url[len(prefix) :] if url and url.startswith(prefix) else url
-
-
-def with_prefix(url: str | None, event: Event) -> str | None:
-    return prefix_of(event) + url[len(PREFIXED) :] if url and url.startswith(PREFIXED) else url

@@ -10,29 +10,21 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Key, Property, Rejections
+from clickmeter.model import Rejections
+from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROPERTY_COLUMNS = (
-    "id",
-    "name",
-    "timezone",
-    "allowed_origins",
-    "identity",
-    "ip",
-    "bots",
-    "retention_days",
-    "created_at",
-)
+    from clickmeter.model import Key, Property
+
 LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 SCRUB_WAIT_MS = 100
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
 SELECT_KEY = """
-    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at
+    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
     FROM keys LEFT JOIN properties ON no = property_no
     WHERE deleted_at IS NULL
 """
@@ -162,6 +154,9 @@ class SqliteMetadata:
         """
         return [Rejections(property_id, *row) for row in self._rows(sql, (property_id, first_day))]
 
+    def warnings(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self._connection.close()
 
@@ -174,8 +169,8 @@ class SqliteMetadata:
             if number is None:
                 raise Refusal("property_not_found", f"There is no property {key.property_id}.")
         self._connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
-            (key.id, key.type, number, key.secret_hash, key.created_at, key.revoked_at),
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key.id, key.type, number, key.secret_hash, key.created_at, key.revoked_at, key.text),
         )
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -194,29 +189,3 @@ class SqliteMetadata:
         with transaction(self._connection):
             yield
             self._connection.execute("UPDATE store SET value = value + 1 WHERE name = 'revision'")
-
-
-def to_columns(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A property's fields as they are stored; fields that have no column yet hold their defaults and are left out."""
-    values = {name: value for name, value in fields.items() if name in PROPERTY_COLUMNS}
-    if "allowed_origins" in values:
-        values["allowed_origins"] = msgspec.json.encode(values["allowed_origins"]).decode()
-    return values
-
-
-def to_property(row: Sequence[Any]) -> Property:
-    values = dict(zip(PROPERTY_COLUMNS, row, strict=True))
-    values["allowed_origins"] = msgspec.json.decode(values["allowed_origins"])
-    return msgspec.convert(values, Property)
-
-
-def to_key(row: Sequence[Any]) -> Key:
-    id_, type_, property_id, secret_hash, created_at, revoked_at = row
-    return Key(
-        id=id_,
-        type=type_,
-        property_id=property_id,
-        secret_hash=secret_hash,
-        created_at=created_at,
-        revoked_at=revoked_at,
-    )

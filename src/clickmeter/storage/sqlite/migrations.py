@@ -78,6 +78,10 @@ MIGRATIONS = (
     CREATE INDEX events_by_time ON events (property_no, ts);
     """,
     """
+    ALTER TABLE properties ADD COLUMN tokens_only INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE keys ADD COLUMN text TEXT;
+    """,
+    """
     ALTER TABLE properties ADD COLUMN identity TEXT NOT NULL DEFAULT 'client';
     ALTER TABLE properties ADD COLUMN ip TEXT NOT NULL DEFAULT 'none';
     ALTER TABLE properties ADD COLUMN retention_days INTEGER;

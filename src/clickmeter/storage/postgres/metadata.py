@@ -1,0 +1,138 @@
+"""Properties and keys in PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import psycopg
+
+from clickmeter.errors import Refusal
+from clickmeter.storage.postgres.connection import Database, Limits
+from clickmeter.storage.postgres.migrations import migrate
+from clickmeter.storage.postgres.safety import warnings
+from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from clickmeter.model import Key, Property
+
+LIMITS = Limits(statement=5, idle=5)
+SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
+SELECT_KEY = """
+    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
+    FROM keys LEFT JOIN properties ON no = property_no
+    WHERE deleted_at IS NULL
+"""
+
+
+class PostgresMetadata:
+    """`MetadataStore` over one connection of its own; not to be used from two threads at once."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, LIMITS)
+        migrate(self._database)
+
+    def revision(self) -> int:
+        # In a row, not a sequence: it changes at the very moment when what it stands for can be seen.
+        return int(self._database.rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
+
+    def secret(self, name: str) -> bytes:
+        with self._database.transaction():
+            self._database.run(
+                "INSERT INTO store VALUES (%s, %s) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_hex())
+            )
+        return bytes.fromhex(self._database.rows("SELECT value FROM store WHERE name = %s", (f"secret:{name}",))[0][0])
+
+    def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
+        values = to_columns(msgspec.structs.asdict(property_))
+        places = ", ".join(["%s"] * len(PROPERTY_COLUMNS))
+        with self._change():
+            try:
+                self._database.run(
+                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)}) VALUES ({places})",
+                    [values[column] for column in PROPERTY_COLUMNS],
+                )
+            except psycopg.errors.UniqueViolation:
+                raise Refusal("property_exists", f"The property id {property_.id} is taken, now or earlier.") from None
+            for key in keys:
+                self._insert_key(key)
+
+    def property(self, property_id: str) -> Property | None:
+        rows = self._find(f"{SELECT_PROPERTY} AND id = %s", property_id)
+        return to_property(rows[0]) if rows else None
+
+    def properties(self, *, after: str = "", limit: int = 100) -> list[Property]:
+        # No id holds U+0000, which PostgreSQL does not store: the same ids come after what is before it.
+        first, _, _ = after.partition("\0")
+        rows = self._database.rows(f"{SELECT_PROPERTY} AND id > %s ORDER BY id LIMIT %s", (first, limit))
+        return [to_property(row) for row in rows]
+
+    def update_property(self, property_id: str, changes: Mapping[str, Any]) -> Property | None:
+        values = to_columns(changes)
+        assignments = "".join(f", {column} = %s" for column in values)
+        with self._change():
+            self._database.run(
+                f"UPDATE properties SET id = id{assignments} WHERE id = %s AND deleted_at IS NULL",
+                (*values.values(), property_id),
+            )
+        return self.property(property_id)
+
+    def delete_property(self, property_id: str, *, now: int) -> bool:
+        return self._touch(
+            "UPDATE properties SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (now, property_id)
+        )
+
+    def create_key(self, key: Key) -> None:
+        with self._change():
+            self._insert_key(key)
+
+    def key(self, key_id: str) -> Key | None:
+        rows = self._find(f"{SELECT_KEY} AND keys.id = %s", key_id)
+        return to_key(rows[0]) if rows else None
+
+    def keys(self, property_id: str | None) -> list[Key]:
+        sql = f"{SELECT_KEY} AND properties.id IS NOT DISTINCT FROM %s ORDER BY keys.created_at, keys.id"
+        return [to_key(row) for row in self._database.rows(sql, (property_id,))]
+
+    def revoke_key(self, key_id: str, *, now: int) -> bool:
+        return self._touch("UPDATE keys SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s", (now, key_id))
+
+    def warnings(self) -> list[str]:
+        return warnings(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _insert_key(self, key: Key) -> None:
+        number = None
+        if key.property_id is not None:
+            rows = self._database.rows(
+                "SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL", (key.property_id,)
+            )
+            if not rows:
+                raise Refusal("property_not_found", f"There is no property {key.property_id}.")
+            number = rows[0][0]
+        self._database.run(
+            "INSERT INTO keys VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (key.id, key.type, number, key.secret_hash, key.created_at, key.revoked_at, key.text),
+        )
+
+    def _find(self, sql: str, id_: str) -> list[tuple[Any, ...]]:
+        """What is there under an id that a client named; nothing under one that PostgreSQL could not even store."""
+        return [] if "\0" in id_ else self._database.rows(sql, (id_,))
+
+    def _touch(self, sql: str, values: Sequence[Any]) -> bool:
+        """Run one statement durably; whether it touched a row."""
+        with self._change():
+            return bool(self._database.run(sql, values).rowcount)
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """A durable change that every process notices by the revision."""
+        with self._database.transaction():
+            yield
+            self._database.run("UPDATE store SET value = (value::bigint + 1)::text WHERE name = 'revision'")
