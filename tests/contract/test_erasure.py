@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from click.testing import CliRunner
-from histories import batches, questions
+from histories import VISITORS, batches, questions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import RECEIVED_AT, Stores
-from test_rollups import EVERYTHING, history
+from test_rollups import EVERYTHING, OFFSETS, far_apart, history
+from test_rollups import tiny_steps as tiny_steps  # noqa: PLC0414 - pytest finds it here by its name
 
 from clickmeter.cli import commands
-from clickmeter.segments import roller
+from clickmeter.segments import layout, roller
+from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events
 from clickmeter.storage.protocol import BEGINNING
+from clickmeter.storage.segment import DAY_MS
+from files import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from clickmeter.model import Property
     from service import Service, Site
@@ -80,8 +83,84 @@ def test_reports_equal_a_count_that_never_saw_the_visitor(
     stores.check(property_, asked)
 
 
+@settings(max_examples=2 * EXAMPLES, suppress_health_check=SLOW)
+@given(drawn=far_apart(), gone=st.sampled_from(VISITORS), before=st.sampled_from([0, *OFFSETS]), data=st.data())
+def test_segments_of_many_days_lose_what_is_gone_and_nothing_else(
+    stores: Stores, tiny_steps: None, drawn: Any, gone: str, before: int, data: st.DataObject
+) -> None:
+    sent, asked = drawn
+    property_ = stores.new_property()
+    for batch in sent:
+        stores.append(property_, [batch])
+        stores.roll(data.draw(st.sampled_from([0, 1, None])))
+    kept = [event for event in stores.stored(property_) if event["visitor_id"] != gone]
+    erase(stores, property_, gone, limit=3)
+    stores.events.expire(property_.id, before=before * DAY_MS, limit=100)
+    stores.check(property_, asked)
+    for question in asked[:3]:
+        stores.roll(1)
+        stores.roller.renew()
+        stores.check(property_, [question])
+    stores.roll()
+    for _ in range(2):
+        stores.roller.renew()
+    stores.check(property_, asked)
+    left = stores.stored(property_)
+    assert left == [
+        event for event in kept if datetime.fromisoformat(event["ts"]).timestamp() >= before * DAY_MS / 1000
+    ]
+    with stores.rollups.snapshot():
+        held = stores.rollups.segments(property_.id, first_day=0, last_day=30_000)
+    assert sum(one.rows for one in held) == len(left)
+
+
+class Forgetful(Roller):
+    """It takes a segment apart for one of its days, and loses the others."""
+
+    def _other_days(self, wide: Any, days: Any) -> None:
+        return None
+
+
+def test_days_that_get_lost_beside_a_removal_would_be_noticed(stores: Stores) -> None:
+    one, _ = history(stores)
+    stores.roller = Forgetful(stores.events, stores.rollups)
+    stores.roll()
+    stores.events.expire(one.id, before=RECEIVED_AT, limit=1)
+    stores.check(one, EVERYTHING)
+    for _ in range(2):
+        stores.roller.renew()
+    with pytest.raises(AssertionError):
+        stores.check(one, EVERYTHING)
+
+
+def test_many_days_are_renewed_a_lot_at_a_time(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = history(stores)
+    stores.roll()
+    erase(stores, one, "v3")
+    steps: list[Any] = []
+    roll = stores.rollups.roll
+
+    def noted(step: Any) -> None:
+        steps.append(step)
+        roll(step)
+
+    monkeypatch.setattr(stores.rollups, "roll", noted)
+    for _ in range(2):
+        stores.roller.renew()
+    # All four days are in one segment, which is taken apart once.
+    assert [len(step.properties[0].renewed) for step in steps] == [4]
+    stores.check(one, EVERYTHING)
+    monkeypatch.setattr(layout, "LARGE_ROWS", 1)
+    erase(stores, one, "v4")
+    for _ in range(2):
+        stores.roller.renew()
+    assert [len(step.properties[0].renewed) for step in steps[1:]] == [1] * 4
+    stores.check(one, EVERYTHING)
+    stores.check(other, EVERYTHING)
+
+
 def test_days_are_renewed_and_then_read_from_segments_again(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roller, "MERGED_AT", 2)
+    monkeypatch.setattr(layout, "MERGED_AT", 2)
     one, other = history(stores)
     stores.roll()
     assert erase(stores, one, "v3") > 0
@@ -201,26 +280,27 @@ def test_only_an_administrator_erases_and_a_wrong_request_is_told(site: Site) ->
     assert post(admin, {"visitor_id": "v1"}) == (404, "property_not_found")
 
 
-def files_hold(directory: Path, text: str) -> list[str]:
-    return [path.name for path in directory.iterdir() if text.encode() in path.read_bytes()]
+def files_hold(url: str, text: str) -> list[str]:
+    return [name for name, content in files_of(url).items() if text.encode() in content]
 
 
-def test_after_the_compaction_no_file_holds_the_id(own_service: Service, tmp_path: Path) -> None:
+def test_after_the_compaction_no_file_holds_the_id(own_service: Service) -> None:
+    url = own_service.database_url
     site = own_service.new_site()
     # The id is in paths and titles as well, and amid others, so that it is in every kind of page.
     send(site, *(f"v{number}" for number in range(40)), UNIQUE, *(f"w{number}" for number in range(40)))
     assert views(site) == (81 * 40, 81)
     time.sleep(1.5)
     own_service.restart()
-    assert files_hold(tmp_path, UNIQUE)
+    assert files_hold(url, UNIQUE)
     with own_service.admin() as admin:
         assert admin.erase(site.id, UNIQUE) == 40
     assert views(site) == (80 * 40, 80)
     own_service.stop()
-    done = CliRunner().invoke(commands, ["compact", "--database-url", own_service.database_url])
+    done = CliRunner().invoke(commands, ["compact", "--database-url", url])
     assert done.exit_code == 0, done.output
-    assert files_hold(tmp_path, UNIQUE) == []
-    assert files_hold(tmp_path, "w39")
+    assert files_hold(url, UNIQUE) == []
+    assert files_hold(url, "w39")
     own_service.start()
     assert views(site) == (80 * 40, 80)
 

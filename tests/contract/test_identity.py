@@ -11,14 +11,15 @@ import httpx
 import pytest
 
 from clickmeter.ingest.visitor import daily_id, kept_address
+from clickmeter.model import Property
 from clickmeter.query.time import today, zone
 from clickmeter.storage.open import open_metadata
 from clickmeter.web.salts import KEPT_MS
+from files import files_of
 from service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from conftest import NewUrl
     from service import Site
@@ -136,22 +137,21 @@ def test_none_knows_no_visitors(proxied: Service) -> None:
     assert (shown.pageviews, shown.unique_visitors) == (1, 0)
 
 
-def test_neither_address_nor_agent_of_a_cookieless_visitor_is_in_any_file(engine: str, tmp_path: Path) -> None:
-    from conftest import ENGINES  # noqa: PLC0415 - the table is pytest's own module
-
-    running = Service(ENGINES[engine](tmp_path), CLICKMETER_TRUSTED_PROXIES="127.0.0.1", CLICKMETER_LOG_LEVEL="debug")
+def test_neither_address_nor_agent_of_a_cookieless_visitor_is_in_any_file(new_url: Callable[[], str]) -> None:
+    running = Service(new_url(), CLICKMETER_TRUSTED_PROXIES="127.0.0.1", CLICKMETER_LOG_LEVEL="debug")
     running.start()
     try:
         cookieless, control = running.new_site(identity="cookieless"), running.new_site(ip="full")
         marked = "Mozilla/5.0 (Unheard-Of 77.77)"
-        send(cookieless, event("1"), address="203.0.113.77", agent=marked)
-        send(control, event("2"), address="203.0.113.78", agent=marked)
-        files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        send(cookieless, event("of-somebody"), address="203.0.113.77", agent=marked)
+        send(control, event("of-a-control"), address="203.0.113.78", agent=marked)
+        files = b"".join(files_of(running.database_url).values())
         assert b"203.0.113.77" not in files
-        assert b"v-1" not in files
+        assert b"v-of-somebody" not in files
         assert b"Unheard-Of" not in files
         # The search finds what is there.
         assert b"203.0.113.78" in files
+        assert b"v-of-a-control" in files
         assert "203.0.113" not in "".join(running.log)
     finally:
         running.stop()
@@ -185,8 +185,6 @@ def test_dropped_bots_are_accepted_and_filtered_and_not_stored(proxied: Service)
 
 
 def test_salts_are_of_a_day_of_the_property_and_are_deleted(new_url: Callable[[], str]) -> None:
-    from clickmeter.model import Property  # noqa: PLC0415 - beside its only use
-
     url = new_url()
     with closing(open_metadata(url)) as metadata, closing(open_metadata(url)) as another_servers:
         metadata.create_property(Property(id="p", name="p", created_at=0), [])
@@ -202,16 +200,15 @@ def test_salts_are_of_a_day_of_the_property_and_are_deleted(new_url: Callable[[]
     assert KEPT_MS < 48 * HOUR
 
 
-def test_no_file_holds_a_salt_that_was_dropped(tmp_path: Path) -> None:
-    from clickmeter.model import Property  # noqa: PLC0415 - beside its only use
-
-    with closing(open_metadata(f"sqlite:///{tmp_path}/a.db")) as metadata:
+def test_no_file_holds_a_salt_that_was_dropped(new_url: Callable[[], str]) -> None:
+    url = new_url()
+    with closing(open_metadata(url)) as metadata:
         metadata.create_property(Property(id="p", name="p", created_at=0), [])
         salt = metadata.salt("p", "2026-09-21", now=0)
         assert salt is not None
-        assert salt in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert salt in b"".join(files_of(url).values())
         metadata.drop_salts(before=1)
-        assert salt not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert salt not in b"".join(files_of(url).values())
 
 
 def test_a_day_is_the_propertys_own() -> None:

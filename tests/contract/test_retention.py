@@ -105,7 +105,8 @@ def test_a_stale_segment_would_be_noticed(stores: Stores, monkeypatch: pytest.Mo
     stores.roll()
     cutoff = kept_from(property_, 0) + time.time_ns() // 1_000_000 - 10 * 86_400_000
     with monkeypatch.context() as patch:
-        patch.setattr("clickmeter.storage.sqlite.removal.note", lambda *_: None)
+        for engine in ("sqlite", "postgres"):
+            patch.setattr(f"clickmeter.storage.{engine}.removal.note", lambda *_: None)
         assert stores.events.expire(property_.id, before=cutoff, limit=10)
     with pytest.raises(AssertionError):
         check(stores, property_, stores.stored(property_))

@@ -10,6 +10,7 @@ import click
 from clickmeter.cli.options import with_settings
 from clickmeter.cli.output import printable
 from clickmeter.cli.progress import progress
+from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import engine_of, lock_server, open_events, open_rollups
 
@@ -60,25 +61,28 @@ def compact(*, settings: Settings) -> None:
     """
     url = settings.database_url
     with closing(lock_server(url)):
-        with closing(open_events(url)) as events, closing(open_rollups(url, events)) as rollups:
-            rollups.discard()
-        roll_up(url)
+        roll_up(url, anew=True)
         click.echo("Compacting ...", err=True)
         engine_of(url).compact(url)
     click.echo("Nothing is left of what was removed.")
 
 
-def roll_up(url: str) -> None:
-    """Roll up every event there is."""
+def roll_up(url: str, *, anew: bool = False) -> None:
+    """Roll up every event there is; `anew`, those that are rolled up already as well."""
     with (
         closing(open_events(url)) as events,
         closing(open_rollups(url, events)) as rollups,
         progress("Rolling up", length=events.last_position()) as advance,
     ):
+        if rollups.elect() is None:
+            raise Refusal("store_unavailable", "A server is running; stop every server of this database first.")
+        if anew:
+            rollups.discard()
         roller, done = Roller(events, rollups), 0
         while roller.step().more:
             advance(roller.watermark - done)
             done = roller.watermark
+        roller.end()
 
 
 @contextmanager

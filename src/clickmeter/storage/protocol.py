@@ -145,7 +145,11 @@ class EventStore(Protocol):
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything read inside is of one moment, which is not before the block begins. Not to be held for long."""
+        """Everything read inside is of one moment. Not to be held for long.
+
+        That is not before the block begins, or, where rollups and events are in one database, the moment of the
+        rollups' snapshot around it.
+        """
         ...
 
     def scan(

@@ -48,7 +48,10 @@ class Upkeep:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._rejections.write()
+        try:
+            await self._rejections.write()
+        except Refusal as refusal:
+            log.warning("The reasons of the last rejections are lost: %s", refusal.detail)
 
     async def _drop_salts(self) -> None:
         await self._salts.drop(now_ms())

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickmeter.storage.findings import clock
 from clickmeter.storage.protocol import Finding
 from clickmeter.storage.sqlite.file import is_served, open_file, translated
 
@@ -21,7 +22,6 @@ ENOUGH_FREE = 1024 * MEBIBYTE
 LARGE_LOG = 1024 * MEBIBYTE
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
-AHEAD_MS = 60_000
 
 
 def examine(path: str, *, deep: bool, now: int) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def examine(path: str, *, deep: bool, now: int) -> Iterator[Finding]:
     yield from space(path)
     with translated(path), closing(open_file(path, checkpoints=False)) as connection:
         yield from modes(connection, path)
-        yield from clock(connection, now)
+        yield clock(connection.execute("SELECT received_at FROM events ORDER BY id DESC LIMIT 1").get, now)
         if deep:
             yield from damage(connection, path)
     served = is_served(path)
@@ -73,16 +73,6 @@ def modes(connection: apsw.Connection, path: str) -> Iterator[Finding]:
     else:
         advice = "Put the database on a local disk: WAL needs memory that its processes share."
         yield Finding("problem", f"{path} is in journal mode {journal}, synchronous={synchronous}.", advice)
-
-
-def clock(connection: apsw.Connection, now: int) -> Iterator[Finding]:
-    newest: int | None = connection.execute("SELECT received_at FROM events ORDER BY id DESC LIMIT 1").get
-    if newest is not None and newest > now + AHEAD_MS:
-        seconds = (newest - now) // 1_000
-        advice = "Set the clock, and keep it right with NTP."
-        yield Finding("problem", f"The newest event came {seconds:,} s later than the clock says it is.", advice)
-    else:
-        yield Finding("ok", "The clock is not behind the newest event.")
 
 
 def damage(connection: apsw.Connection, path: str) -> Iterator[Finding]:
