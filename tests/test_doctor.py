@@ -15,7 +15,7 @@ from clickmeter import keys
 from clickmeter.cli import commands
 from clickmeter.model import Batch, Event, Property
 from clickmeter.storage.open import open_events, open_metadata
-from service import sqlite_url
+from service import SERVER_SECRET, sqlite_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,3 +122,33 @@ def test_what_lets_everybody_in_is_noted(url: str) -> None:
         metadata.revoke_key(key.id, now=1)
     _, findings = examine(url)
     assert [one["level"] for one in findings] == ["note", "note"]
+
+
+def sign(url: str, property_id: str, *secrets: str) -> keys.NewKey:
+    made = keys.new_signing_key(property_id, now=0, server_secrets=secrets)
+    with closing(open_metadata(url)) as metadata:
+        metadata.create_key(made.key)
+    return made
+
+
+def test_signing_keys_and_their_secret(url: str) -> None:
+    old, new = SERVER_SECRET, SERVER_SECRET[::-1]
+    sign(url, "shop", old)
+    assert examine(url, "--secret-key", old) == (0, [])
+    assert examine(url, "--secret-key", f"{new},{old}") == (0, [])
+    for flags in (["--secret-key", new], []):
+        code, [finding] = examine(url, *flags)
+        assert (code, finding["level"]) == (1, "problem")
+        assert "shop" in finding["what"]
+        assert "CLICKMETER_SECRET_KEY" in finding["advice"]
+
+
+def test_signing_keys_that_are_stored_as_they_are(url: str) -> None:
+    made = sign(url, "shop")
+    code, [finding] = examine(url)
+    assert (code, finding["level"]) == (0, "warning")
+    assert "shop" in finding["what"]
+    assert made.text not in finding["what"] + finding["advice"]
+    with closing(open_metadata(url)) as metadata:
+        metadata.revoke_key(made.key.id, now=1)
+    assert examine(url) == (0, [])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from jwts import signer
 
 from clickmeter.ingest.visitor import daily_id, kept_address
 from clickmeter.model import Property
@@ -125,6 +126,26 @@ def test_a_warning_is_for_reports_whose_range_holds_such_an_event(proxied: Servi
         assert reports.overview(from_="2026-01-20", to="2026-01-24").meta.warnings
         compared = reports.overview(from_="2026-01-25", to="2026-01-25", compare="previous_period")
         assert compared.meta.warnings
+
+
+def test_a_token_does_not_bring_back_who_somebody_is(proxied: Service) -> None:
+    found: dict[str, dict[str, Any]] = {}
+    for identity in ("client", "cookieless", "none"):
+        site = proxied.new_site(identity=identity)
+        sent = httpx.post(
+            f"{proxied.url}/v1/events",
+            headers={"X-Write-Key": signer(site).token(visitor_id="vouched"), "User-Agent": AGENT},
+            json={"property_id": site.id, "events": [event("1")]},
+        )
+        assert sent.status_code == 200, sent.text
+        [found[identity]] = site.stored()
+        # Whom the event names is no matter, where nobody is known by name.
+        assert sent.json().get("adjusted", 0) == (identity == "client")
+    assert found["client"]["visitor_id"] == "vouched"
+    assert found["cookieless"]["daily"]
+    assert found["cookieless"]["visitor_id"] not in {"vouched", "v-1", None}
+    assert found["none"]["visitor_id"] is None
+    assert "vouched" not in json.dumps([found["cookieless"], found["none"]])
 
 
 def test_none_knows_no_visitors(proxied: Service) -> None:

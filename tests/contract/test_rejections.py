@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from jwts import signer
 
 if TYPE_CHECKING:
     from service import Service, Site
@@ -54,6 +55,13 @@ def test_readers_of_the_property_may_ask_and_nobody_else(site: Site) -> None:
     assert ask(site, site.write_key).status_code == 403
     assert ask(site, other.read_key).status_code == 404
     assert ask(site, "no key").status_code == 401
+
+
+def test_a_token_that_sees_a_part_of_the_property_does_not_see_why_all_of_it_was_rejected(site: Site) -> None:
+    signing = signer(site)
+    assert ask(site, signing.reading()).status_code == 200
+    answer = ask(site, signing.reading(filters=["path:is:/a"]))
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_key_type")
 
 
 def test_a_wrong_parameter_is_told(site: Site) -> None:

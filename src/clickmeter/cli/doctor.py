@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clickmeter import keys
 from clickmeter.cli.options import EVERY, with_json, with_settings
 from clickmeter.cli.output import print_json, printable
+from clickmeter.cli.property import every_property
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import engine_of, is_server_running, open_metadata
 from clickmeter.storage.protocol import Finding
@@ -22,9 +24,10 @@ from clickmeter.web.server import Connection
 from clickmeter.web.serving import SPARE_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from clickmeter.config import Settings
+    from clickmeter.model import Key
 
 SHORTEST_TOKEN = 16
 WIDEST = {4: 8, 6: 16}
@@ -112,20 +115,40 @@ def of_store(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         yield from found
         # An engine's only note is that there is no store yet; looking into it would make one.
         if all(finding.level != "note" for finding in found):
-            yield from of_metadata(url)
+            yield from of_metadata(settings)
     except Refusal as refusal:
         yield Finding("problem", refusal.detail, "The database cannot be used until that is repaired.")
 
 
-def of_metadata(url: str) -> Iterator[Finding]:
-    with closing(open_metadata(url)) as metadata:
-        properties, admins = metadata.properties(limit=1_000), metadata.keys(None)
+def of_metadata(settings: Settings) -> Iterator[Finding]:
+    with closing(open_metadata(settings.database_url)) as metadata:
+        properties, admins = [*every_property(metadata)], metadata.keys(None)
+        signing = [key for one in properties for key in metadata.keys(one.id) if key.type == "signing"]
     if all(key.revoked_at is not None for key in admins):
         yield Finding(
             "note", "There is no admin key.", "`clickmeter key create --type admin` makes one, if you need it."
         )
     anybody = [one.id for one in properties if not one.allowed_origins]
     if anybody:
-        names = ", ".join(anybody[:SHOWN]) + (", …" if len(anybody) > SHOWN else "")
         advice = "`clickmeter property update ID --origin URL` lets only your own pages send."
-        yield Finding("note", f"Pages of every origin may send to {names}.", advice)
+        yield Finding("note", f"Pages of every origin may send to {named(anybody)}.", advice)
+    yield from of_signing_keys([key for key in signing if key.revoked_at is None], settings.secret_key)
+
+
+def of_signing_keys(found: list[Key], server_secrets: Sequence[str]) -> Iterator[Finding]:
+    """Whether the server secret is what keeps the keys safe, and is still there to verify what they sign."""
+    plain = {key.property_id or "" for key in found if key.text is not None}
+    if plain:
+        advice = "Set CLICKMETER_SECRET_KEY, make new signing keys, and revoke those of before."
+        what = f"Signing keys of {named(sorted(plain))} are stored as they are: they were made without a server secret."
+        yield Finding("warning", what, advice)
+    lost = {key.property_id or "" for key in found if keys.text_of(key, server_secrets) is None}
+    if lost:
+        advice = "Add that secret after the new one in CLICKMETER_SECRET_KEY, or make other signing keys."
+        what = f"Tokens of {named(sorted(lost))} are refused: the server secret that signing keys came from is missing."
+        yield Finding("problem", what, advice)
+
+
+def named(ids: list[str]) -> str:
+    """The first of them, by name."""
+    return ", ".join(ids[:SHOWN]) + (", …" if len(ids) > SHOWN else "")
