@@ -154,7 +154,7 @@ class Server:
             routes=[
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
-                *dashboard.routes(),
+                *dashboard.routes(self._tracker_path),
                 *tracker.routes(self._tracker_path),
             ],
             exception_handlers={
