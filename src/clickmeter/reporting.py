@@ -7,14 +7,13 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clickmeter import rendering, report
+from clickmeter import logs, rendering, report
 from clickmeter.errors import Issue, Refusal
 from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
@@ -48,6 +47,7 @@ class ExportRequest(msgspec.Struct, tag="export", array_like=True):
     property_id: str
     after: int
     limit: int
+    kept_from: int
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True):
@@ -152,7 +152,7 @@ class Answerer:
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
     """Raw events as NDJSON; the cursor is the last one's place in the order of arrival."""
-    page = store.export(request.property_id, after=request.after, limit=request.limit)
+    page = store.export(request.property_id, after=request.after, limit=request.limit, since=request.kept_from)
     body = b"".join(msgspec.json.encode(exported(event)) + b"\n" for _, event in page)
     more = str(page[-1][0]) if len(page) == request.limit else None
     return Answered(body, rendering.MEDIA_TYPES["ndjson"], more)
@@ -169,7 +169,7 @@ def exported(event: Event) -> dict[str, Any]:
 
 def main() -> None:
     """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure_as()
     answerer = Answerer(database_url(), cache_mb=int(sys.argv[2]))
 
     def handle(payload: bytes) -> bytes:

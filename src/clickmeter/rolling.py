@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events, open_rollups
@@ -40,6 +41,8 @@ class Rolled(msgspec.Struct, array_like=True):
     events: int
     more: bool
     problem: str | None = None
+    behind: int = 0
+    """How many events are not rolled up yet, about: positions without an event count, too."""
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -53,6 +56,8 @@ class Rolling:
         self._worker = Worker(MODULE, database_url)
         self._stint: asyncio.Task[Rolled] | None = None
         self._task: asyncio.Task[None] | None = None
+        self.behind = 0
+        """How many events the roller had not taken when it answered last."""
 
     async def start(self) -> None:
         await self._worker.start()
@@ -75,7 +80,9 @@ class Rolling:
 
     async def _roll(self) -> Rolled:
         try:
-            return decode(await self._worker.call(b""))
+            rolled = decode(await self._worker.call(b""))
+            self.behind = rolled.behind
+            return rolled  # noqa: TRY300 - the refusal can come from the call alone
         except Refusal as refusal:
             return Rolled(0, more=False, problem=refusal.detail)
 
@@ -134,19 +141,20 @@ def stint(roller: Roller) -> Rolled:
     while more and time.monotonic() < end:
         step = roller.step()
         events, more = events + step.events, step.more
-    return Rolled(events, more)
+    return Rolled(events, more, behind=roller.behind if more else 0)
 
 
 def tidy(roller: Roller) -> None:
     try:
         roller.forget_deleted()
+        roller.renew()
     except Refusal as refusal:
-        log.warning("Rollups of deleted properties stay for now: %s", refusal.detail)
+        log.warning("Rollups of removed events stay for now: %s", refusal.detail)
 
 
 def main() -> None:
     """``python -m clickmeter.rolling SOCKET``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure_as()
     # Whoever takes events in or answers reports goes first: being behind is allowed here.
     os.nice(NICENESS)
     url = database_url()

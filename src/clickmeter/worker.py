@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Worker(asyncio.Protocol):
         with theirs:
             command = [*self._command, str(theirs.fileno()), *self._arguments]
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter and module; it starts at once
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self._environment
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self._environment | logs.passed_on()
             )
         ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         ready = loop.create_future()

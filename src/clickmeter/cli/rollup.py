@@ -129,7 +129,7 @@ def work(settings: Settings, events: EventStore, rollups: RollupStore) -> Callab
         more = roller.step().more
         if not more:
             roller.end()
-            lock.release()
+            lock.close()
         return more
 
     return wait

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch
 from clickmeter.storage.open import open_events
@@ -43,7 +44,33 @@ class Check(msgspec.Struct, tag="check", array_like=True):
     """See whether events can be stored; answered with one Result, 0 when they can."""
 
 
-Request = Append | Purge | Check
+class MarkErased(msgspec.Struct, tag="mark", array_like=True):
+    """Keep a visitor's late events out; answered with one Result, 1, or 0 when the property is gone."""
+
+    property_id: str
+    visitor_id: str
+    now: int
+
+
+class Erase(msgspec.Struct, tag="erase", array_like=True):
+    """Take one step of an erasure; answered with how many events it removed and, unless it is done, where it is."""
+
+    property_id: str
+    visitor_id: str
+    erased_at: int
+    after: tuple[int, int]
+    limit: int
+
+
+class Expire(msgspec.Struct, tag="expire", array_like=True):
+    """Remove up to `limit` events older than `before`; answered with one Result, how many were removed."""
+
+    property_id: str
+    before: int
+    limit: int
+
+
+Request = Append | Purge | Check | MarkErased | Erase | Expire
 decode_request = msgspec.msgpack.Decoder(Request).decode
 encode = msgspec.msgpack.Encoder().encode
 decode_results: Callable[[bytes], list[Result]] = msgspec.msgpack.Decoder(list[Result]).decode
@@ -54,11 +81,23 @@ def answer(events: EventStore, request: Request) -> list[Result]:
     if isinstance(request, Append):
         return store(events, request.batches)
     try:
-        if isinstance(request, Purge):
-            return [events.purge(limit=request.limit)]
-        events.check()
+        return [*remove(events, request)]
     except Refusal as refusal:
         return [refusal.detail]
+
+
+def remove(events: EventStore, request: Purge | Check | MarkErased | Erase | Expire) -> Sequence[int]:
+    match request:
+        case Purge(limit):
+            return [events.purge(limit=limit)]
+        case MarkErased(property_id, visitor_id, now):
+            return [int(events.mark_erased(property_id, visitor_id, now=now))]
+        case Erase(property_id, visitor_id, erased_at, after, limit):
+            step = events.erase(property_id, visitor_id, erased_at=erased_at, after=after, limit=limit)
+            return [step.removed, *(step.after or ())]
+        case Expire(property_id, before, limit):
+            return [events.expire(property_id, before=before, limit=limit)]
+    events.check()
     return [0]
 
 
@@ -77,7 +116,7 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
 
 def main() -> None:
     """``python -m clickmeter.ingest.storing SOCKET``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure_as()
     events = open_events(database_url(), server_writes=True)
     answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
     events.close()

@@ -25,12 +25,18 @@ class Executor:
         self._events = events
         self._reader = reader
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        return self._events.first_event(property_id, include_bots=include_bots)
+    def first_event(self, query: Query) -> int | None:
+        return self._events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
+
+    def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool:
+        return self._events.has_daily_ids(
+            query.property_id, start=max(start, query.kept_from), end=end, include_bots=query.include_bots
+        )
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer | HeadlineAnswer:
         """Read what the query needs of start <= ts < end (ms), and match it."""
-        wanted = Wanted(query.property_id, columns_of(query), start, end, query.include_bots)
+        kept = max(start, query.kept_from)
+        wanted = Wanted(query.property_id, columns_of(query), kept, end, query.include_bots)
         frame = self._reader.frame(wanted)
         if is_headline(query, start=start):
             return HeadlineAnswer(frame)

@@ -14,15 +14,18 @@ from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
 from clickmeter.segments.dictionary import Dictionary
 from clickmeter.segments.frame import Frame, Values, bucket_range, joined
+from clickmeter.storage.protocol import NEWEST
 from clickmeter.storage.segment import COLUMNS, DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from clickmeter.segments.cache import Cache
     from clickmeter.segments.frame import Ids, Part
     from clickmeter.storage.protocol import EventStore, RollupStore
     from clickmeter.storage.segment import StoredSegment
+
+Row = tuple[Any, ...]
 
 MAX_EVENTS = 40_000_000
 """A report that tells events apart takes about 40 bytes of memory for each."""
@@ -43,6 +46,15 @@ class Wanted(NamedTuple):
     bots: bool
 
 
+class Piece(NamedTuple):
+    """Raw events with start <= ts < end (ms), past one position in the order of arrival and up to another."""
+
+    start: int
+    end: int
+    after: int = 0
+    until: int = NEWEST
+
+
 class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
@@ -59,12 +71,15 @@ class Reader:
 
     def frame(self, wanted: Wanted) -> Frame:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
-        segments = [*self._segments(wanted)]
         if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
-            self._require_few(wanted, sum(part.events for part in segments))
+            self._require_few(wanted, sum(part.events for part in self._segments(wanted, stale=set())))
             return self._raw_frame(wanted)
-        tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
-        parts: list[Part] = [*segments]
+        # A removal that comes later than this moment is in neither; one before is in both, by its number.
+        with self._events.snapshot():
+            stale = self._stale_days(wanted)
+            pieces = [Piece(wanted.start, wanted.end, after=self._watermark), *self._stale_pieces(wanted, stale)]
+            tail = RawPart(self, wanted, pieces, rollups=self._rollups)
+        parts: list[Part] = [*self._segments(wanted, stale=stale)]
         if tail.events:
             parts.append(tail)
 
@@ -88,17 +103,31 @@ class Reader:
 
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
-        raw = RawPart(self, wanted, after=0, rollups=None)
+        raw = RawPart(self, wanted, [Piece(wanted.start, wanted.end)], rollups=None)
         return Frame([raw], lambda column: Values([None, *raw.new(column)]))
 
-    def _segments(self, wanted: Wanted) -> Iterable[SegmentPart]:
+    def _stale_days(self, wanted: Wanted) -> set[int]:
+        """The days of the range whose segments were made before a removal of events from them."""
+        first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
+        removed = self._events.removed(wanted.property_id, first_day=first_day, last_day=last_day)
+        return stale_days(removed, *self._rollups.made_after(wanted.property_id)) if removed else set()
+
+    def _stale_pieces(self, wanted: Wanted, stale: set[int]) -> Iterator[Piece]:
+        """What has to be read from raw instead of the segments of stale days: nothing past the watermark."""
+        for first, last in runs(stale):
+            start, end = max(wanted.start, first * DAY_MS), min(wanted.end, (last + 1) * DAY_MS)
+            yield Piece(start, end, until=self._watermark)
+
+    def _segments(self, wanted: Wanted, *, stale: set[int]) -> Iterable[SegmentPart]:
         if wanted.start >= wanted.end:
             return
         first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
         for stored in self._rollups.segments(wanted.property_id, first_day=first_day, last_day=last_day):
-            part = SegmentPart(self, stored, wanted)
-            if part.events:
-                yield part
+            for start, end in without(stale, wanted):
+                if start < (stored.day + stored.days) * DAY_MS and stored.day * DAY_MS < end:
+                    part = SegmentPart(self, stored, wanted._replace(start=start, end=end))
+                    if part.events:
+                        yield part
 
     def values(self, property_id: str, column: str) -> list[str | None]:
         """What the stored ids of a column stand for; the list grows when the dictionary does."""
@@ -136,10 +165,11 @@ class Reader:
 
         return self._cache.get((self._epoch, segment.id, "bitmaps"), read, lambda maps: 2 * sum(map(len, maps)) + 200)
 
-    def scan(self, wanted: Wanted, columns: Sequence[str], *, after: int) -> Iterable[list[tuple[Any, ...]]]:
-        for rows in self._events.scan(wanted.property_id, columns, start=wanted.start, end=wanted.end, after=after):
-            self.check()
-            yield rows
+    def scan(self, property_id: str, columns: Sequence[str], pieces: Sequence[Piece]) -> Iterator[list[Row]]:
+        for piece in pieces:
+            for rows in self._events.scan(property_id, columns, **piece._asdict()):
+                self.check()
+                yield rows
 
     def check(self) -> None:
         if time.monotonic() > self._deadline:
@@ -220,13 +250,14 @@ class RawPart:
 
     counted = False
 
-    def __init__(self, reader: Reader, wanted: Wanted, *, after: int, rollups: RollupStore | None) -> None:
+    def __init__(self, reader: Reader, wanted: Wanted, pieces: Sequence[Piece], *, rollups: RollupStore | None) -> None:
         self.first, self.last = wanted.start, wanted.end - 1
         self._dictionaries = {name: Dictionary(rollups, wanted.property_id, name) for name in wanted.columns}
         data_keys = [name for name in wanted.columns if name.startswith(DATA_PREFIX)]
         stored = [name for name in wanted.columns if not name.startswith(DATA_PREFIX)]
         chunks: dict[str, list[Ids]] = {name: [] for name in ("ts", *wanted.columns)}
-        for rows in reader.scan(wanted, ["ts", "bot", *stored, *(["data"] if data_keys else [])], after=after):
+        read = ["ts", "bot", *stored, *(["data"] if data_keys else [])]
+        for rows in reader.scan(wanted.property_id, read, pieces):
             kept = rows if wanted.bots else [row for row in rows if not row[1]]
             if not kept:
                 continue
@@ -252,6 +283,32 @@ class RawPart:
     def buckets(self, edges: Ids) -> Ids:
         buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
         return buckets
+
+
+def stale_days(removed: Mapping[int, int], made: int, renewed: Mapping[int, int]) -> set[int]:
+    """The days whose last removal is later than what their segments were made after."""
+    return {day for day, generation in removed.items() if generation > max(made, renewed.get(day, 0))}
+
+
+def without(stale: Iterable[int], wanted: Wanted) -> list[tuple[int, int]]:
+    """What is left of the wanted range between stale days: the whole of it, nearly always."""
+    found, start = [], wanted.start
+    for first, last in runs(stale):
+        if start < first * DAY_MS:
+            found.append((start, first * DAY_MS))
+        start = max(start, (last + 1) * DAY_MS)
+    return [*found, (start, wanted.end)] if start < wanted.end else found
+
+
+def runs(days: Iterable[int]) -> list[tuple[int, int]]:
+    """Days that follow each other, as the first and the last of them."""
+    found: list[tuple[int, int]] = []
+    for day in sorted(days):
+        if found and found[-1][1] == day - 1:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
 
 
 def require_affordable(events: int, limit: int) -> None:

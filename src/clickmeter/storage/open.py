@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from clickmeter.storage.protocol import EventStore, MetadataStore, RollupStore
+    from clickmeter.storage.protocol import EventStore, Finding, MetadataStore, Progress, RollupStore
 
 
 class Lock(Protocol):
-    def release(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Engine(Protocol):
@@ -31,6 +31,22 @@ class Engine(Protocol):
     def lock_server(self, url: str) -> Lock: ...
 
     def is_server_running(self, url: str) -> bool: ...
+
+    def backup(self, url: str, file: str, told: Progress) -> None:
+        """Copy everything that is not derived to `file`, at one moment, while others work; it must not be there yet."""
+        ...
+
+    def restore(self, url: str, file: str, told: Progress) -> None:
+        """Make a database from what `backup` made, checked first; there may be none at `url` yet."""
+        ...
+
+    def examine(self, url: str, *, deep: bool, now: int) -> Iterable[Finding]:
+        """What an operator should know of the store; `deep` reads all of it. `now` is in ms."""
+        ...
+
+    def compact(self, url: str) -> None:
+        """Leave nothing of removed events in the store, and give their space back; for the holder of the lock."""
+        ...
 
 
 def sqlite() -> Engine:

@@ -22,7 +22,18 @@ values_of = operator.attrgetter(*STORED_AS_THEY_ARE)
 
 COLUMNS = {name: name for name in STORED_AS_THEY_ARE} | {"campaign": "coalesce(campaign_id, utm_campaign)"}
 """What may be read of an event, and its SQL."""
-PROPERTY_COLUMNS = ("id", "name", "timezone", "allowed_origins", "bots", "tokens_only", "created_at")
+PROPERTY_COLUMNS = (
+    "id",
+    "name",
+    "timezone",
+    "allowed_origins",
+    "identity",
+    "ip",
+    "bots",
+    "retention_days",
+    "tokens_only",
+    "created_at",
+)
 
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:
@@ -35,7 +46,7 @@ def to_row(number: int, event: Event) -> tuple[Any, ...]:
 def to_event(row: Sequence[Any]) -> Event:
     _, key, text, *values = row
     fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
-    fields["bot"] = bool(fields["bot"])
+    fields["bot"], fields["daily"] = bool(fields["bot"]), bool(fields["daily"])
     event = Event(event_id=event_id_of(key, text), **fields)
     event.url = with_prefix(event.url, event)
     return event

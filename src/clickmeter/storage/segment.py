@@ -92,6 +92,8 @@ class PropertyRoll(msgspec.Struct):
     segments: list[Segment]
     replaced: list[int]
     """Ids of segments that the new ones hold too, and which go."""
+    renewed: dict[int, int] = {}
+    """Days all of whose segments are new, each with the removal (`EventStore.generation`) they were made after."""
 
 
 class Roll(msgspec.Struct):
@@ -99,6 +101,8 @@ class Roll(msgspec.Struct):
 
     epoch: str
     """The store's when the step began."""
+    generation: int
+    """The last removal before the events were read: that of properties which had no segments before the step."""
     watermark: int
     properties: list[PropertyRoll]
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
 from clickmeter.ingest.geo import Geo
+from clickmeter.ingest.removing import Removing
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
@@ -25,8 +26,12 @@ from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
+from clickmeter.web.metrics import Counts, Scrapes, Sources
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.rejections import RejectionCounts
 from clickmeter.web.reports import Reports
+from clickmeter.web.salts import Salts
+from clickmeter.web.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -56,17 +61,20 @@ ROUTES = (
     Endpoint("GET", "/v1/properties/{property_id}/metrics", "reports.metrics", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/schema", "reports.schema", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/realtime", "reports.realtime", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/rejections", "reports.rejections", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/events", "reports.events", "admin"),
     Endpoint("POST", "/v1/properties", "admin.create_property", "admin"),
     Endpoint("GET", "/v1/properties", "admin.list_properties", "admin"),
     Endpoint("GET", "/v1/properties/{property_id}", "admin.get_property", "admin"),
     Endpoint("PATCH", "/v1/properties/{property_id}", "admin.update_property", "admin"),
     Endpoint("DELETE", "/v1/properties/{property_id}", "admin.delete_property", "admin"),
+    Endpoint("POST", "/v1/properties/{property_id}/erase", "admin.erase", "admin"),
     Endpoint("POST", "/v1/properties/{property_id}/keys", "admin.create_key", "admin"),
     Endpoint("GET", "/v1/properties/{property_id}/keys", "admin.list_keys", "admin"),
     Endpoint("DELETE", "/v1/properties/{property_id}/keys/{key_id}", "admin.revoke_key", "admin"),
     Endpoint("GET", "/healthz", "server.health", "none"),
     Endpoint("GET", "/readyz", "server.ready", "none"),
+    Endpoint("GET", "/metrics", "scrapes.metrics", "admin"),
     Endpoint("GET", "/openapi.json", "server.openapi", "none"),
 )
 
@@ -81,9 +89,17 @@ class Server:
         self._rolling = Rolling(url) if rolls else None
         self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
         self._limits = Limits(enabled=settings.rate_limit)
+        self._salts = Salts(self._metadata)
+        self._rejections = RejectionCounts(self._metadata)
+        self._removing = Removing(self._writer.ask)
+        self._upkeep = Upkeep(
+            metadata=self._metadata, removing=self._removing, salts=self._salts, rejections=self._rejections
+        )
         self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
         self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
+        self._metrics_token = settings.metrics_token
+        self.counts = Counts()
         self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
@@ -98,12 +114,29 @@ class Server:
         if self._rolling is not None:
             await self._rolling.start()
         await self._pool.start()
+        await self._upkeep.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = {
-            "reports": Reports(access=access, pool=self._pool, rolling=self._rolling, cursor_key=cursor_key),
+            "reports": Reports(
+                access=access,
+                pool=self._pool,
+                rolling=self._rolling,
+                cursor_key=cursor_key,
+                rejections=self._rejections,
+                counts=self.counts,
+            ),
+            "scrapes": Scrapes(
+                access=access,
+                sources=Sources(self.counts, self._writer, self._rolling),
+                token=self._metrics_token,
+            ),
             "admin": Admin(
-                access=access, metadata=self._metadata, gate=self._gate, server_secrets=self._server_secrets
+                access=access,
+                metadata=self._metadata,
+                gate=self._gate,
+                removing=self._removing,
+                server_secrets=self._server_secrets,
             ),
             "server": self,
         }
@@ -114,6 +147,9 @@ class Server:
             geo=self._geo,
             proxies=self._proxies,
             backlog=self.backlog,
+            salts=self._salts,
+            rejections=self._rejections,
+            counts=self.counts,
         )
         self._rest = Starlette(
             routes=[
@@ -133,6 +169,7 @@ class Server:
 
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
+        await self._upkeep.stop()
         await self._writer.stop()
         if self._rolling is not None:
             await self._rolling.stop()

@@ -15,14 +15,17 @@ from clickmeter.ingest.envelope import MAX_EVENTS, Received, decode
 from clickmeter.ingest.geo import NOWHERE
 from clickmeter.ingest.language import primary_language
 from clickmeter.ingest.user_agent import describe
+from clickmeter.ingest.visitor import kept_address
 from clickmeter.model import Batch
 from clickmeter.origins import is_allowed
+from clickmeter.query.time import kept_from
 from clickmeter.web import cors
 from clickmeter.web.access import require_own_origin
 from clickmeter.web.address import client_address, limited_as
 from clickmeter.web.backlog import Turn
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.rejections import BOT
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from clickmeter.web.auth import Gate, Grant
     from clickmeter.web.backlog import Backlog
     from clickmeter.web.limits import Limits
+    from clickmeter.web.metrics import Counts
+    from clickmeter.web.rejections import RejectionCounts
+    from clickmeter.web.salts import Salts
 
 PATH = b"/v1/events"
 MAX_PROPERTY_ID = 64
@@ -87,8 +93,14 @@ class Ingest:
         geo: Geo | None,
         proxies: tuple[Network, ...],
         backlog: Backlog,
+        salts: Salts,
+        rejections: RejectionCounts,
+        counts: Counts,
     ) -> None:
+        self._counts = counts
         self._backlog = backlog
+        self._salts = salts
+        self._rejections = rejections
         self._gate = gate
         self._limits = limits
         self._writer = writer
@@ -105,6 +117,7 @@ class Ingest:
         try:
             body = await self._answer(scope, receive, headers, turn)
         except Refusal as refusal:
+            self._counts.refused[refusal.code] += 1
             await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
         except ClientGoneError:
             return
@@ -144,24 +157,37 @@ class Ingest:
         self._limits.ingest(grant.key.id, limited_as(client))
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
-        outcome = self._accept(received, grant, property_, head, client)
+        arrival = self._arrival(grant, property_, head, client)
+        if property_.identity == "cookieless":
+            arrival = arrival._replace(salt=await self._salts.of(property_, arrival.received_at))
+        outcome = self._accept(received, arrival)
         turn.pause()
         return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
 
     async def _grant(self, text: str, client: str) -> Grant:
         return self._gate.remembered(text) or await self._gate.grant(text, client)
 
-    def _accept(self, received: Received, grant: Grant, property_: Property, head: Head, client: str) -> Outcome:
-        arrival = Arrival(
+    def _arrival(self, grant: Grant, property_: Property, head: Head, client: str) -> Arrival:
+        now = time.time_ns() // 1_000_000
+        return Arrival(
             property=property_,
-            received_at=time.time_ns() // 1_000_000,
+            received_at=now,
             agent=describe(head.user_agent),
             language=primary_language(head.accept_language),
             place=self._geo.locate(client) if self._geo else NOWHERE,
             prefetch="prefetch" in head.purpose.lower(),
+            ip=None if property_.ip == "none" else kept_address(client, property_.ip),
+            caller=(client, head.user_agent),
             visitor_id=grant.token.visitor_id if grant.token else None,
+            kept_from=0 if property_.retention_days is None else kept_from(property_, now),
         )
-        return accept(received.events, arrival)
+
+    def _accept(self, received: Received, arrival: Arrival) -> Outcome:
+        outcome = accept(received.events, arrival)
+        if outcome.reasons or outcome.filtered:
+            dropped = {BOT: outcome.filtered} if outcome.filtered else {}
+            self._rejections.count(arrival.property, outcome.reasons | dropped)
+        return outcome
 
     async def _store(self, outcome: Outcome, property_: Property, *, size: int, dry_run: bool) -> bytes:
         duplicates: int | None = 0
@@ -169,6 +195,7 @@ class Ingest:
             duplicates = await self._writer.submit(Batch(property_.id, outcome.events), size=size)
         if duplicates is None:
             raise Refusal("invalid_credential", "The key is not valid: its property was deleted a moment ago.")
+        self._counts.batch(outcome, duplicates)
         answer = IngestAnswer(
             accepted=outcome.accepted,
             rejected=outcome.rejected,

@@ -66,6 +66,7 @@ class Connection(GuardedProtocol):
     def shed(self, data: bytes) -> bytes | None:
         server: Server = self.app
         if server.is_overloaded and is_whole_batch(data, longest=self.body_bytes):
+            server.counts.refused[OVERLOADED.code] += 1
             return refuse_batch(data)
         return None
 
@@ -74,6 +75,7 @@ class Connection(GuardedProtocol):
             return None
         server: Server = self.app
         if server.is_overloaded:
+            server.counts.refused[OVERLOADED.code] += 1
             return OVERLOADED
         server.backlog.enter()
         return None

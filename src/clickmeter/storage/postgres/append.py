@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from clickmeter.storage.event_key import event_key
+from clickmeter.storage.postgres.removal import NO_ERASURE, not_erased
 from clickmeter.storage.rows import STORED_AS_THEY_ARE, to_row
 
 if TYPE_CHECKING:
@@ -29,19 +30,19 @@ APPEND_SECONDS = 6.5
 """After so long it is not tried again: the clients do, who are answered after eight."""
 PAUSE_SECONDS = 0.05
 COMMIT_LOCK = 0x436C6B6D_0002
-INTEGERS = ("ts", "received_at")
+INTEGERS, FLAGS = ("ts", "received_at"), ("bot", "daily")
 COPIED = ("property_no", "event_key", "event_id", *STORED_AS_THEY_ARE)
 TYPES = [
     "int4",
     "bytea",
     "text",
-    *("int8" if name in INTEGERS else "bool" if name == "bot" else "text" for name in STORED_AS_THEY_ARE),
+    *("int8" if name in INTEGERS else "bool" if name in FLAGS else "text" for name in STORED_AS_THEY_ARE),
 ]
 NAMES = ", ".join(COPIED)
 STAGE = f"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT {NAMES} FROM events WITH NO DATA"
 """To be run once on every connection that appends."""
 PROPERTIES = """
-    SELECT id, no, pg_current_xact_id()::text FROM properties WHERE id = ANY(%s) AND deleted_at IS NULL
+    SELECT id, no, erasures, pg_current_xact_id()::text FROM properties WHERE id = ANY(%s) AND deleted_at IS NULL
 """
 KEYS = """
     INSERT INTO event_keys
@@ -78,10 +79,10 @@ class Attempt:
         """How many duplicates each batch has, None where its property is gone; PostgreSQL's own errors."""
         self._database.once(STAGE)
         with self._database.untranslated() as session:
-            numbers = self._numbers()
-            firsts = firsts_of(self._batches, numbers)
+            numbers, batches = self._look_up(session)
+            firsts = firsts_of(batches, numbers)
             new = self._store_keys(firsts)
-            self.counts = counts_of(self._batches, numbers, [firsts[key].batch for key in new])
+            self.counts = counts_of(batches, numbers, [firsts[key].batch for key in new])
             if new:
                 # In the order they came in, not in that of the keys.
                 kept = [(key, first.event) for key, first in firsts.items() if key in new]
@@ -89,10 +90,17 @@ class Attempt:
                 commit(session)
         return self.counts
 
-    def _numbers(self) -> dict[str, int]:
-        rows = self._database.run(PROPERTIES, ([*{batch.property_id for batch in self._batches}],)).fetchall()
-        self.transaction = rows[0][2] if rows else None
-        return {id_: number for id_, number, _ in rows}
+    def _look_up(self, session: psycopg.Connection[Any]) -> tuple[dict[str, int], Sequence[Batch]]:
+        """The numbers of the properties, and the batches without the events of erased visitors."""
+        # Two statements in one round trip: the second must not have begun before the first has waited.
+        with session.pipeline():
+            self._database.run(NO_ERASURE)
+            found = self._database.run(PROPERTIES, ([*{batch.property_id for batch in self._batches}],))
+        rows = found.fetchall()
+        self.transaction = rows[0][3] if rows else None
+        erasures = {id_: number for id_, number, erased, _ in rows if erased}
+        batches = not_erased(self._database, self._batches, erasures) if erasures else self._batches
+        return {id_: number for id_, number, _, _ in rows}, batches
 
     def _store_keys(self, firsts: dict[Key, First]) -> set[Key]:
         if not firsts:

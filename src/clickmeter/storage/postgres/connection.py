@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -18,6 +19,8 @@ from clickmeter.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+NUMBERS = count()
+"""So that one cursor may be open while another is read."""
 SCHEMA = "clickmeter"
 RETRY_SECONDS = 1
 """After a failure to connect, how long nobody tries again; also what clients are told to wait."""
@@ -143,7 +146,7 @@ class Database:
     @contextmanager
     def cursor(self, sql: str, values: Sequence[Any]) -> Iterator[psycopg.ServerCursor[Any]]:
         """A query inside a transaction, whose rows the server keeps until they are fetched."""
-        with self.translated(), self.session().cursor(name="scan", binary=True) as cursor:
+        with self.translated(), self.session().cursor(name=f"scan_{next(NUMBERS)}", binary=True) as cursor:
             yield cursor.execute(sql.encode(), values)
 
     def keep(self, *, kept: bool) -> None:

@@ -6,7 +6,6 @@ from contextlib import closing
 
 from clickmeter.storage.postgres.connection import Database
 from clickmeter.storage.postgres.events import READS
-from clickmeter.storage.postgres.migrations import migrate
 
 ROLLER_LOCK = 0x436C6B6D_0003
 
@@ -38,7 +37,6 @@ class Election:
 def is_elected(url: str) -> bool:
     """Whether some process is the roller now."""
     with closing(Database(url, READS)) as database:
-        migrate(database)
         sql = """
             SELECT EXISTS (
                 SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1

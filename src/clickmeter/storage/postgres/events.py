@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.event_key import event_id_of
+from clickmeter.storage.postgres import removal
 from clickmeter.storage.postgres.append import append
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
+from clickmeter.storage.protocol import NEWEST, Erased
 from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from clickmeter.model import Batch, Event
+    from clickmeter.storage.protocol import Removal
 
 CHUNK_ROWS = 10_000
 NEWEST_ROWS = 50_000
@@ -34,14 +38,26 @@ class PostgresEvents:
         with self.database.translated():
             return append(self.database, batches)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with self.database.hold():
+            yield
+
     def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
+        self,
+        property_id: str,
+        columns: Sequence[str],
+        *,
+        start: int,
+        end: int,
+        after: int = 0,
+        until: int = NEWEST,
     ) -> Iterator[list[tuple[Any, ...]]]:
         newest = self.last_position() - after
         if newest <= 0:
             return
         sql, first = wanted(", ".join(COLUMNS[column] for column in columns), newest, after)
-        values = (*first, property_id, start, end, after)
+        values = (*first, property_id, start, end, after, until)
         if newest < CHUNK_ROWS:
             # One round trip, instead of the three that a cursor takes.
             yield self.database.rows(sql, values, fresh=True)
@@ -53,7 +69,7 @@ class PostgresEvents:
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
         sql, first = wanted("1", self.last_position() - after, after)
         counted = f"SELECT count(*) FROM ({sql} LIMIT %s) AS counted"
-        return int(self.database.rows(counted, (*first, property_id, start, end, after, limit))[0][0])
+        return int(self.database.rows(counted, (*first, property_id, start, end, after, NEWEST, limit))[0][0])
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         names = ", ".join(COLUMNS[column] for column in columns)
@@ -77,18 +93,26 @@ class PostgresEvents:
         rows = self.database.rows("SELECT event_key, event_id FROM events WHERE id = %s", (position,))
         return event_id_of(*rows[0]) if rows else None
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
+    def first_event(self, property_id: str, *, include_bots: bool, since: int = 0) -> int | None:
         which = "" if include_bots else "AND NOT bot"
-        sql = f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} {which} ORDER BY ts LIMIT 1"
-        rows = self.database.rows(sql, (property_id,))
+        sql = f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} {which} AND ts >= %s ORDER BY ts LIMIT 1"
+        rows = self.database.rows(sql, (property_id, since))
         return rows[0][0] if rows else None
 
-    def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
+    def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
+        which = "" if include_bots else "AND NOT bot"
+        sql = f"""
+            SELECT 1 FROM events WHERE property_no = {PROPERTY_NO} AND daily {which} AND ts >= %s AND ts < %s LIMIT 1
+        """
+        return bool(self.database.rows(sql, (property_id, start, end)))
+
+    def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         sql = f"""
             SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
-            FROM events WHERE id > %s AND property_no = {PROPERTY_NO} ORDER BY id LIMIT %s
+            FROM events WHERE id > %s AND property_no = {PROPERTY_NO} AND ts >= %s ORDER BY id LIMIT %s
         """
-        return [(row[0], to_event(row)) for row in self.database.rows(sql, (after, property_id, limit), fresh=True)]
+        rows = self.database.rows(sql, (after, property_id, since, limit), fresh=True)
+        return [(row[0], to_event(row)) for row in rows]
 
     def purge(self, *, limit: int) -> int:
         # Rows that another server is removing are left to it; a deleted property's keys keep nothing out.
@@ -107,6 +131,37 @@ class PostgresEvents:
         with self.database.transaction():
             return int(self.database.run(sql, (limit,)).fetchall()[0][0])
 
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        number = self._number(property_id)
+        if number is not None:
+            removal.mark_erased(self.database, number, visitor_id, now=now)
+        return number is not None
+
+    def erase(self, property_id: str, visitor_id: str, *, erased_at: int, after: tuple[int, int], limit: int) -> Erased:
+        number = self._number(property_id)
+        if number is None:
+            return Erased(0, None)
+        return removal.erase(self.database, number, visitor_id, erased_at=erased_at, after=after, limit=limit)
+
+    def expire(self, property_id: str, *, before: int, limit: int) -> int:
+        number = self._number(property_id)
+        return 0 if number is None else removal.expire(self.database, number, before=before, limit=limit)
+
+    def generation(self) -> int:
+        return removal.generation(self.database)
+
+    def removals(self, *, after: int) -> list[Removal]:
+        return removal.removals(self.database, after=after)
+
+    def removed(self, property_id: str, *, first_day: int, last_day: int) -> dict[int, int]:
+        sql = f"SELECT day, generation FROM removals WHERE property_no = {PROPERTY_NO} AND day BETWEEN %s AND %s"
+        return {day: number for day, number in self.database.rows(sql, (property_id, first_day, last_day))}  # noqa: C416 - rows are of Any
+
+    def _number(self, property_id: str) -> int | None:
+        rows = self.database.rows(f"SELECT {PROPERTY_NO}", (property_id,))
+        number: int | None = rows[0][0]
+        return number
+
     def check(self) -> None:
         with self.database.transaction():
             self.database.run("UPDATE store SET value = value WHERE name = 'check'")
@@ -120,5 +175,6 @@ def wanted(columns: str, newest: int, after: int) -> tuple[str, tuple[int, ...]]
     # The newest events are together at the end of the table; many of a property's are found by its index.
     is_tail = newest < NEWEST_ROWS
     table = "(SELECT * FROM events WHERE id > %s OFFSET 0) AS newest" if is_tail else "events"
-    sql = f"SELECT {columns} FROM {table} WHERE property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s AND id > %s"
+    where = f"property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s AND id > %s AND id <= %s"
+    sql = f"SELECT {columns} FROM {table} WHERE {where}"
     return sql, (after,) if is_tail else ()

@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from clickmeter.errors import Refusal
+from clickmeter.model import Rejections
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.postgres.safety import warnings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clickmeter.model import Key, Property
 
 LIMITS = Limits(statement=5, idle=5)
+LIVE = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
 SELECT_KEY = """
     SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
@@ -35,6 +37,8 @@ class PostgresMetadata:
     def __init__(self, url: str) -> None:
         self._database = Database(url, LIMITS)
         migrate(self._database)
+        # What an earlier process deleted may still be in the file.
+        self._scrubbed = False
 
     def revision(self) -> int:
         # In a row, not a sequence: it changes at the very moment when what it stands for can be seen.
@@ -82,9 +86,11 @@ class PostgresMetadata:
         return self.property(property_id)
 
     def delete_property(self, property_id: str, *, now: int) -> bool:
-        return self._touch(
-            "UPDATE properties SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (now, property_id)
-        )
+        with self._change():
+            for table in ("salts", "erasures", "removals", "rejections"):
+                self._database.run(f"DELETE FROM {table} WHERE property_no = {LIVE}", (property_id,))
+            sql = "UPDATE properties SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL"
+            return bool(self._database.run(sql, (now, property_id)).rowcount)
 
     def create_key(self, key: Key) -> None:
         with self._change():
@@ -100,6 +106,45 @@ class PostgresMetadata:
 
     def revoke_key(self, key_id: str, *, now: int) -> bool:
         return self._touch("UPDATE keys SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s", (now, key_id))
+
+    def salt(self, property_id: str, day: str, *, now: int) -> bytes | None:
+        with self._database.transaction():
+            self._database.run(
+                f"INSERT INTO salts SELECT no, %s, %s, %s FROM properties WHERE no = {LIVE} ON CONFLICT DO NOTHING",
+                (day, secrets.token_bytes(), now, property_id),
+            )
+        rows = self._database.rows(
+            f"SELECT salt FROM salts WHERE property_no = {LIVE} AND day = %s", (property_id, day)
+        )
+        return rows[0][0] if rows else None
+
+    def drop_salts(self, *, before: int) -> None:
+        with self._database.transaction():
+            gone = self._database.run("DELETE FROM salts WHERE created_at < %s", (before,)).rowcount
+        if gone or not self._scrubbed:
+            self._scrubbed = False
+            # It writes the little that is left into a new file, so that nothing of the rest stays in the old one.
+            with self._database.translated():
+                self._database.run("VACUUM FULL salts")
+            self._scrubbed = True
+
+    def count_rejections(self, counts: Sequence[Rejections], *, keep_from: str) -> None:
+        # In the order of the key, so that two servers never wait for each other.
+        ordered = sorted(counts, key=lambda one: (one.property_id, one.day, one.code))
+        with self._database.transaction():
+            for one in ordered:
+                self._database.run(
+                    f"INSERT INTO rejections SELECT no, %s, %s, %s FROM properties WHERE no = {LIVE}"
+                    " ON CONFLICT (property_no, day, code) DO UPDATE SET events = rejections.events + excluded.events",
+                    (one.day, one.code, one.events, one.property_id),
+                )
+            self._database.run("DELETE FROM rejections WHERE day < %s", (keep_from,))
+
+    def rejections(self, property_id: str, *, first_day: str) -> list[Rejections]:
+        sql = f"""
+            SELECT day, code, events FROM rejections WHERE property_no = {LIVE} AND day >= %s ORDER BY day, code
+        """
+        return [Rejections(property_id, *row) for row in self._database.rows(sql, (property_id, first_day))]
 
     def warnings(self) -> list[str]:
         return warnings(self._database)

@@ -28,7 +28,7 @@ MIGRATIONS = (
     DO $$ BEGIN IF to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $$;
 
     CREATE TABLE store (name text COLLATE "C" PRIMARY KEY, value text COLLATE "C" NOT NULL);
-    INSERT INTO store VALUES ('store_id', gen_random_uuid()), ('revision', '0'), ('check', '');
+    INSERT INTO store VALUES ('store_id', gen_random_uuid()), ('revision', '0'), ('generation', '0'), ('check', '');
 
     CREATE TABLE properties (
         no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -36,10 +36,15 @@ MIGRATIONS = (
         name text COLLATE "C" NOT NULL,
         timezone text COLLATE "C" NOT NULL,
         allowed_origins text COLLATE "C" NOT NULL,
+        identity text COLLATE "C" NOT NULL,
+        ip text COLLATE "C" NOT NULL,
         bots text COLLATE "C" NOT NULL,
+        retention_days integer,
         tokens_only boolean NOT NULL,
         created_at bigint NOT NULL,
-        deleted_at bigint
+        deleted_at bigint,
+        -- How many visitors were erased: 0 for most, and then nobody need look whether an event is of one.
+        erasures integer NOT NULL DEFAULT 0
     );
 
     CREATE TABLE keys (
@@ -66,6 +71,7 @@ MIGRATIONS = (
         received_at bigint NOT NULL,
         property_no integer NOT NULL,
         bot boolean NOT NULL,
+        daily boolean NOT NULL,
         event_key bytea NOT NULL,
         event_id text COLLATE "C",
         type text COLLATE "C" NOT NULL,
@@ -93,14 +99,54 @@ MIGRATIONS = (
         region text COLLATE "C",
         city text COLLATE "C",
         data text COLLATE "C",
-        extra text COLLATE "C"
+        extra text COLLATE "C",
+        ip text COLLATE "C"
     );
     CREATE INDEX events_by_time ON events (property_no, ts);
+    CREATE INDEX events_daily ON events (property_no, ts) WHERE daily;
+
+    CREATE TABLE salts (
+        property_no integer NOT NULL REFERENCES properties (no),
+        day text COLLATE "C" NOT NULL,
+        salt bytea NOT NULL,
+        created_at bigint NOT NULL,
+        PRIMARY KEY (property_no, day)
+    );
+
+    CREATE TABLE erasures (
+        property_no integer NOT NULL REFERENCES properties (no),
+        visitor bytea NOT NULL,
+        erased_at bigint NOT NULL,
+        PRIMARY KEY (property_no, visitor)
+    );
+
+    -- Days (UTC) that events were removed from, and the number of the last removal: rollups made before are stale.
+    CREATE TABLE removals (
+        property_no integer NOT NULL REFERENCES properties (no),
+        day integer NOT NULL,
+        generation bigint NOT NULL,
+        PRIMARY KEY (property_no, day)
+    );
+
+    CREATE TABLE rejections (
+        property_no integer NOT NULL REFERENCES properties (no),
+        day text COLLATE "C" NOT NULL,
+        code text COLLATE "C" NOT NULL,
+        events bigint NOT NULL,
+        PRIMARY KEY (property_no, day, code)
+    );
 
     CREATE TABLE rollup_state (name text COLLATE "C" PRIMARY KEY, value text COLLATE "C" NOT NULL);
     CREATE TABLE rollup_properties (
         no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        id text COLLATE "C" NOT NULL UNIQUE
+        id text COLLATE "C" NOT NULL UNIQUE,
+        generation bigint NOT NULL
+    );
+    CREATE TABLE rollup_renewed (
+        property_no integer NOT NULL,
+        day integer NOT NULL,
+        generation bigint NOT NULL,
+        PRIMARY KEY (property_no, day)
     );
     -- A value may be longer than an index takes: it is found by a hash of 16 bytes, which is all an identifier leaves.
     CREATE TABLE rollup_values (

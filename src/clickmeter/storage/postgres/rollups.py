@@ -35,7 +35,7 @@ VERSION = f"2.{BLOB_VERSION}"
 LONGEST = 2**31 - 1
 """Of what PostgreSQL keeps in a column, in bytes."""
 STATE_LOCK = 0x436C6B6D_0004
-TABLES = ("rollup_values", "rollup_sizes", "rollup_segments")
+TABLES = ("rollup_values", "rollup_sizes", "rollup_segments", "rollup_renewed")
 """Which hold rows of properties."""
 SEGMENTS_AT_ONCE = 100
 SWEPT_SEGMENTS, SWEPT_VALUES = 100, 5_000
@@ -63,11 +63,17 @@ SWEEPS = (
         WHERE ctid = ANY(ARRAY(SELECT ctid FROM rollup_values WHERE property_no = %s LIMIT {SWEPT_VALUES}))
     """,
     "DELETE FROM rollup_sizes WHERE property_no = %s",
+    "DELETE FROM rollup_renewed WHERE property_no = %s",
 )
 """Each removes some of what is kept of a property; it is gone when none finds anything."""
 FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = f"""
     INSERT INTO rollup_segments (property_no, {", ".join(FIELDS)}) VALUES ({", ".join(["%s"] * (len(FIELDS) + 1))})
+"""
+INSERT_PROPERTY = "INSERT INTO rollup_properties (id, generation) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+RENEW = """
+    INSERT INTO rollup_renewed VALUES (%s, %s, %s)
+    ON CONFLICT (property_no, day) DO UPDATE SET generation = excluded.generation
 """
 SET_STATE = "INSERT INTO rollup_state VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
@@ -130,6 +136,14 @@ class PostgresRollups:
     def _blobs(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
         return ((id_, blob) for id_, blob in self._rows("SELECT id, blob FROM rollup_segments WHERE id = ANY(%s)", ids))
 
+    def made_after(self, property_id: str) -> tuple[int, dict[int, int]]:
+        sql = """
+            SELECT made.generation, day, renewed.generation FROM rollup_properties AS made
+            LEFT JOIN rollup_renewed AS renewed ON property_no = no WHERE id = %s
+        """
+        rows = self._rows(sql, property_id)
+        return (rows[0][0] if rows else 0), {day: renewed for _, day, renewed in rows if day is not None}
+
     def size(self, property_id: str, column: str) -> int:
         known = self._moment.sizes.get(property_id) if self._moment else None
         if known is None:
@@ -166,18 +180,20 @@ class PostgresRollups:
             if self.epoch() != roll.epoch:
                 raise DiscardedError
             for part in roll.properties:
-                self._roll_property(part)
+                self._roll_property(part, roll.generation)
             self._set_state("watermark", str(roll.watermark))
             self._set_state("event", self._events.event_at(roll.watermark) or "")
 
-    def _roll_property(self, part: PropertyRoll) -> None:
+    def _roll_property(self, part: PropertyRoll, generation: int) -> None:
         run = self._database.run
-        run("INSERT INTO rollup_properties (id) VALUES (%s) ON CONFLICT DO NOTHING", (part.property_id,))
+        run(INSERT_PROPERTY, (part.property_id, generation))
         [(number,)] = self._rows(f"SELECT {NUMBER}", part.property_id)
         if part.values or part.hashes:
             self._dictionaries.add(number, part)
         if part.replaced:
             run("DELETE FROM rollup_segments WHERE id = ANY(%s)", (part.replaced,))
+        for renewed in part.renewed.items():
+            run(RENEW, (number, *renewed))
         for one in part.segments:
             run(INSERT_SEGMENT, (number, *(getattr(one, name) for name in FIELDS)))
 

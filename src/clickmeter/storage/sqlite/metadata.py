@@ -10,8 +10,9 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
+from clickmeter.model import Rejections
 from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
-from clickmeter.storage.sqlite.file import open_file, translated
+from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from clickmeter.model import Key, Property
 
+LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
+SCRUB_WAIT_MS = 100
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
 SELECT_KEY = """
     SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
@@ -33,6 +36,10 @@ class SqliteMetadata:
     def __init__(self, path: str) -> None:
         self._path = path
         self._connection = open_file(path, checkpoints=False)
+        # What is deleted here, salts above all, is overwritten.
+        self._connection.pragma("secure_delete", "on")
+        # What an earlier process deleted may still be in the log.
+        self._log_holds_salts = True
 
     def revision(self) -> int:
         return int(self._rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
@@ -48,7 +55,8 @@ class SqliteMetadata:
         with translated(self._path), self._transaction():
             try:
                 self._connection.execute(
-                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)})"
+                    f" VALUES ({', '.join('?' * len(PROPERTY_COLUMNS))})",
                     tuple(values[column] for column in PROPERTY_COLUMNS),
                 )
             except apsw.ConstraintError:
@@ -74,9 +82,13 @@ class SqliteMetadata:
         return self.property(property_id)
 
     def delete_property(self, property_id: str, *, now: int) -> bool:
-        return self._change(
-            "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
-        )
+        with translated(self._path), self._transaction():
+            for table in ("salts", "erasures", "removals", "rejections"):
+                self._connection.execute(f"DELETE FROM {table} WHERE property_no = {LIVE}", (property_id,))
+            self._connection.execute(
+                "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
+            )
+            return bool(self._connection.changes())
 
     def create_key(self, key: Key) -> None:
         with translated(self._path), self._transaction():
@@ -92,6 +104,55 @@ class SqliteMetadata:
 
     def revoke_key(self, key_id: str, *, now: int) -> bool:
         return self._change("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (now, key_id))
+
+    def salt(self, property_id: str, day: str, *, now: int) -> bytes | None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                f"INSERT INTO salts SELECT no, ?, ?, ? FROM properties WHERE no = {LIVE} ON CONFLICT DO NOTHING",
+                (day, secrets.token_bytes(), now, property_id),
+            )
+            salt: bytes | None = self._connection.execute(
+                f"SELECT salt FROM salts WHERE property_no = {LIVE} AND day = ?", (property_id, day)
+            ).get
+            return salt
+
+    def drop_salts(self, *, before: int) -> None:
+        with translated(self._path):
+            if self._connection.execute("SELECT count(*) FROM salts WHERE created_at < ?", (before,)).get:
+                with transaction(self._connection):
+                    self._connection.execute("DELETE FROM salts WHERE created_at < ?", (before,))
+                self._log_holds_salts = True
+            if self._log_holds_salts:
+                self._log_holds_salts = not self._empty_log()
+
+    def _empty_log(self) -> bool:
+        """Move the log into the file and cut it off; False when somebody is reading from it just now."""
+        # Nobody waits for the first, which does nearly all of the work.
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._connection.set_busy_timeout(SCRUB_WAIT_MS)
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return False
+        finally:
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        return True
+
+    def count_rejections(self, counts: Sequence[Rejections], *, keep_from: str) -> None:
+        with translated(self._path), transaction(self._connection):
+            for one in counts:
+                self._connection.execute(
+                    f"INSERT INTO rejections SELECT no, ?, ?, ? FROM properties WHERE no = {LIVE}"
+                    " ON CONFLICT DO UPDATE SET events = events + excluded.events",
+                    (one.day, one.code, one.events, one.property_id),
+                )
+            self._connection.execute("DELETE FROM rejections WHERE day < ?", (keep_from,))
+
+    def rejections(self, property_id: str, *, first_day: str) -> list[Rejections]:
+        sql = f"""
+            SELECT day, code, events FROM rejections WHERE property_no = {LIVE} AND day >= ? ORDER BY day, code
+        """
+        return [Rejections(property_id, *row) for row in self._rows(sql, (property_id, first_day))]
 
     def warnings(self) -> list[str]:
         return []

@@ -20,7 +20,7 @@ from clickmeter.storage.sqlite.file import PAGE_BYTES
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore
 
-VERSION = f"2.{BLOB_VERSION}"
+VERSION = f"3.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NOBODY = ""
@@ -28,7 +28,13 @@ NOBODY = ""
 
 SCHEMA = """
     CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE properties (no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE properties (
+        no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE renewed (
+        property_no INTEGER NOT NULL, day INTEGER NOT NULL, generation INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE forgotten (property_no INTEGER PRIMARY KEY) STRICT;
     CREATE TABLE texts (
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
@@ -60,7 +66,7 @@ SCHEMA = """
     CREATE INDEX segments_by_day ON segments (property_no, day);
     CREATE INDEX wide_segments ON segments (property_no, day, days) WHERE days > 1;
 """
-TABLES = ("state", "properties", "forgotten", "texts", "hashes", "sizes", "segments")
+TABLES = ("state", "properties", "renewed", "forgotten", "texts", "hashes", "sizes", "segments")
 
 
 def is_ours(connection: apsw.Connection, events: EventStore) -> bool:
