@@ -72,9 +72,12 @@ class PostgresEvents:
         return int(self.database.rows(counted, (*first, property_id, start, end, after, NEWEST, limit))[0][0])
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
+        newest = self.last_position() - after
+        if newest <= 0:
+            return []
         names = ", ".join(COLUMNS[column] for column in columns)
         sql = f"SELECT id, property_no, {names} FROM events WHERE id > %s ORDER BY id LIMIT %s"
-        rows = self.database.rows(sql, (after, limit), fresh=True)
+        rows = self.database.rows(sql, (after, min(limit, newest)), fresh=True)
         ids: dict[Any, Any] = dict(self.database.rows("SELECT no, id FROM properties WHERE deleted_at IS NULL"))
         return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
 
@@ -174,7 +177,8 @@ def wanted(columns: str, newest: int, after: int) -> tuple[str, tuple[int, ...]]
     """A property's events of a range, past a position that `newest` events came after: SQL, and its first values."""
     # The newest events are together at the end of the table; many of a property's are found by its index.
     is_tail = newest < NEWEST_ROWS
-    table = "(SELECT * FROM events WHERE id > %s OFFSET 0) AS newest" if is_tail else "events"
+    # The limit leaves none out. It tells the planner how few they are, also before the table was ever analyzed.
+    table = "(SELECT * FROM events WHERE id > %s ORDER BY id LIMIT %s) AS newest" if is_tail else "events"
     where = f"property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s AND id > %s AND id <= %s"
     sql = f"SELECT {columns} FROM {table} WHERE {where}"
-    return sql, (after,) if is_tail else ()
+    return sql, (after, max(0, newest)) if is_tail else ()
