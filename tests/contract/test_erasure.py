@@ -20,7 +20,7 @@ from test_rollups import tiny_steps as tiny_steps  # noqa: PLC0414 - pytest find
 from clickmeter.cli import commands
 from clickmeter.segments import layout, roller
 from clickmeter.segments.roller import Roller
-from clickmeter.storage.open import open_events
+from clickmeter.storage.open import open_events, open_rollups
 from clickmeter.storage.protocol import BEGINNING
 from clickmeter.storage.segment import DAY_MS
 from files import files_of
@@ -181,6 +181,28 @@ def test_days_are_renewed_and_then_read_from_segments_again(stores: Stores, monk
     assert scans
     assert {more["after"] for more in scans} == {stores.watermark()}
     stores.check(other, EVERYTHING)
+
+
+def test_rollups_that_are_discarded_while_days_are_renewed(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = history(stores)
+    stores.roll()
+    erase(stores, one, "v3")
+    stores.roller.renew()
+    roll = stores.rollups.roll
+
+    def overtaken(step: Any) -> None:
+        with closing(open_rollups(stores.url, stores.events)) as others:
+            others.discard()
+        roll(step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.rollups, "roll", overtaken)
+        stores.roller.renew()
+    assert stores.watermark() == 0
+    stores.check(one, EVERYTHING)
+    stores.roll()
+    assert stores.rollups.statistics().events == len(stores.events.arrivals(["ts"], after=0, limit=1_000))
+    stores.check(one, EVERYTHING)
 
 
 def test_a_rebuild_that_is_under_way_ends_without_the_visitor(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,13 +125,19 @@ class Roller:
         generation = self._events.generation()
         if generation > self._renewed:
             stale = {one for one in self._events.removals(after=self._renewed) if self._is_stale(one)}
-            for property_id, group in groupby(sorted(stale & self._unsettled), REMOVAL_PROPERTY):
-                days = [removal.day for removal in group]
-                while days:
-                    days = self._renew(property_id, days)
+            try:
+                self._renew_all(stale & self._unsettled)
+            except DiscardedError:
+                return  # the next step begins with what is there now
             self._unsettled = stale - self._unsettled
             if not stale:
                 self._renewed = generation
+
+    def _renew_all(self, removals: Iterable[Removal]) -> None:
+        for property_id, group in groupby(sorted(removals), REMOVAL_PROPERTY):
+            days = [removal.day for removal in group]
+            while days:
+                days = self._renew(property_id, days)
 
     def _is_stale(self, removal: Removal) -> bool:
         made, renewed = self._rollups.made_after(removal.property_id)
