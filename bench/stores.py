@@ -34,7 +34,7 @@ NEW_VISITOR = 0.7
 """Share of sessions by somebody new; the others are Zipf-like by somebody who came before."""
 CAMPAIGN_SHARE = 0.3
 TRANSACTION_EVENTS = 250_000
-TEXTS = [name for name in STORED_AS_THEY_ARE if name not in ("ts", "received_at", "bot")]
+TEXTS = [name for name in STORED_AS_THEY_ARE if name not in ("ts", "received_at", "bot", "daily")]
 
 
 class Store(NamedTuple):
