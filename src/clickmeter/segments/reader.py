@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import numpy as np
 from pyroaring import BitMap
 
 from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
-from clickmeter.segments.dictionary import Dictionary
-from clickmeter.segments.frame import Frame, Values, bucket_range, joined
+from clickmeter.segments.frame import Frame, Values, bucket_range
+from clickmeter.segments.raw import RawPart
+from clickmeter.segments.stale import runs, stale_days, without
 from clickmeter.storage.protocol import NEWEST
 from clickmeter.storage.segment import COLUMNS, DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from clickmeter.segments.cache import Cache
     from clickmeter.segments.frame import Ids, Part
@@ -123,7 +123,7 @@ class Reader:
             return
         first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
         for stored in self._rollups.segments(wanted.property_id, first_day=first_day, last_day=last_day):
-            for start, end in without(stale, wanted):
+            for start, end in without(stale, wanted.start, wanted.end):
                 if start < (stored.day + stored.days) * DAY_MS and stored.day * DAY_MS < end:
                     part = SegmentPart(self, stored, wanted._replace(start=start, end=end))
                     if part.events:
@@ -245,72 +245,6 @@ class SegmentPart:
         return self._reader.column(self._segment, "ts")
 
 
-class RawPart:
-    """Events straight from the raw store, in the ids of the stored dictionaries and, for new values, ids after them."""
-
-    counted = False
-
-    def __init__(self, reader: Reader, wanted: Wanted, pieces: Sequence[Piece], *, rollups: RollupStore | None) -> None:
-        self.first, self.last = wanted.start, wanted.end - 1
-        self._dictionaries = {name: Dictionary(rollups, wanted.property_id, name) for name in wanted.columns}
-        data_keys = [name for name in wanted.columns if name.startswith(DATA_PREFIX)]
-        stored = [name for name in wanted.columns if not name.startswith(DATA_PREFIX)]
-        chunks: dict[str, list[Ids]] = {name: [] for name in ("ts", *wanted.columns)}
-        read = ["ts", "bot", *stored, *(["data"] if data_keys else [])]
-        for rows in reader.scan(wanted.property_id, read, pieces):
-            kept = rows if wanted.bots else [row for row in rows if not row[1]]
-            if not kept:
-                continue
-            times, _, *columns = zip(*kept, strict=True)
-            chunks["ts"].append(np.array(times, np.int64))
-            for name, values in zip(stored, columns, strict=False):
-                chunks[name].append(self._dictionaries[name].encode(values))
-            for name, found in data_columns(data_keys, columns[-1] if data_keys else ()):
-                chunks[name].append(self._dictionaries[name].encode(found))
-        self._columns = {name: joined(parts) for name, parts in chunks.items()}
-        self.events = len(self._columns["ts"])
-
-    def new(self, column: str) -> list[str]:
-        """The values that the stored dictionary does not have, in the order of their ids."""
-        return self._dictionaries[column].new
-
-    def ts(self) -> Ids:
-        return self._columns["ts"]
-
-    def ids(self, column: str) -> Ids:
-        return self._columns[column]
-
-    def buckets(self, edges: Ids) -> Ids:
-        buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
-        return buckets
-
-
-def stale_days(removed: Mapping[int, int], made: int, renewed: Mapping[int, int]) -> set[int]:
-    """The days whose last removal is later than what their segments were made after."""
-    return {day for day, generation in removed.items() if generation > max(made, renewed.get(day, 0))}
-
-
-def without(stale: Iterable[int], wanted: Wanted) -> list[tuple[int, int]]:
-    """What is left of the wanted range between stale days: the whole of it, nearly always."""
-    found, start = [], wanted.start
-    for first, last in runs(stale):
-        if start < first * DAY_MS:
-            found.append((start, first * DAY_MS))
-        start = max(start, (last + 1) * DAY_MS)
-    return [*found, (start, wanted.end)] if start < wanted.end else found
-
-
-def runs(days: Iterable[int]) -> list[tuple[int, int]]:
-    """Days that follow each other, as the first and the last of them."""
-    found: list[tuple[int, int]] = []
-    for day in sorted(days):
-        if found and found[-1][1] == day - 1:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found
-
-
 def require_affordable(events: int, limit: int) -> None:
     """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
     if events > limit:
@@ -318,19 +252,3 @@ def require_affordable(events: int, limit: int) -> None:
             f"This would look at more than {limit:,} events one by one, which is the limit. Ask for a shorter range."
         )
         raise refuse_parameter("from", "too_expensive", detail)
-
-
-def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:
-    """For each ``data.<key>`` its values, from the events' data."""
-    if not names:
-        return
-    parsed = [msgspec.json.decode(text) if text else {} for text in texts]
-    for name in names:
-        yield name, [data_value(data.get(name.removeprefix(DATA_PREFIX))) for data in parsed]
-
-
-def data_value(value: Any) -> str | None:
-    """A top-level value of an event's data as reports show it: text, or a number or boolean as compact JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode() if isinstance(value, int | float) else None

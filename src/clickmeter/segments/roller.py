@@ -16,7 +16,7 @@ import numpy as np
 from clickmeter.model import PAGEVIEW
 from clickmeter.segments import build, layout
 from clickmeter.segments.dictionary import Dictionaries
-from clickmeter.segments.reader import runs, stale_days
+from clickmeter.segments.stale import runs, stale_days
 from clickmeter.storage.segment import DAY_MS, HASHED, IDS, DiscardedError, PropertyRoll, Roll
 
 if TYPE_CHECKING:

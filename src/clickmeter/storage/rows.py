@@ -34,6 +34,12 @@ PROPERTY_COLUMNS = (
     "tokens_only",
     "created_at",
 )
+SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
+SELECT_KEY = """
+    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
+    FROM keys LEFT JOIN properties ON no = property_no
+    WHERE deleted_at IS NULL
+"""
 
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:

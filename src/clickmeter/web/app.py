@@ -117,7 +117,23 @@ class Server:
         await self._upkeep.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
-        parts = {
+        parts = self._parts(access, cursor_key)
+        self._ingest = Ingest(
+            gate=self._gate,
+            limits=self._limits,
+            writer=self._writer,
+            geo=self._geo,
+            proxies=self._proxies,
+            backlog=self.backlog,
+            salts=self._salts,
+            rejections=self._rejections,
+            counts=self.counts,
+        )
+        self._rest = self._routed(parts)
+
+    def _parts(self, access: Access, cursor_key: bytes) -> dict[str, Any]:
+        """What the handlers of ROUTES are methods of."""
+        return {
             "reports": Reports(
                 access=access,
                 pool=self._pool,
@@ -140,18 +156,10 @@ class Server:
             ),
             "server": self,
         }
-        self._ingest = Ingest(
-            gate=self._gate,
-            limits=self._limits,
-            writer=self._writer,
-            geo=self._geo,
-            proxies=self._proxies,
-            backlog=self.backlog,
-            salts=self._salts,
-            rejections=self._rejections,
-            counts=self.counts,
-        )
-        self._rest = Starlette(
+
+    def _routed(self, parts: dict[str, Any]) -> Starlette:
+        """Everything but ingest: ROUTES, and the files for browsers."""
+        routed = Starlette(
             routes=[
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
@@ -165,7 +173,8 @@ class Server:
                 Exception: answer_fault,
             },
         )
-        self._rest.router.redirect_slashes = False
+        routed.router.redirect_slashes = False
+        return routed
 
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""

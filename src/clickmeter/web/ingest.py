@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +23,8 @@ from clickmeter.web.access import require_own_origin
 from clickmeter.web.address import client_address, limited_as
 from clickmeter.web.backlog import Turn
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
+from clickmeter.web.credential import body_key, one_credential
+from clickmeter.web.head import Head, read_head, read_query
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 from clickmeter.web.rejections import BOT
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 PATH = b"/v1/events"
 MAX_PROPERTY_ID = 64
-NO_KEY = "-"
 
 ANSWER_HEADERS: cors.Headers = [
     (b"content-type", b"application/json"),
@@ -65,20 +65,6 @@ class IngestAnswer(msgspec.Struct, omit_defaults=True):
     filtered: int = 0
     adjusted: int = 0
     dry_run: bool = False
-
-
-class Head(NamedTuple):
-    """The request headers that matter, as text; "" when absent. `credentials` are those given, in any header."""
-
-    authorization: list[str]
-    write_key: list[str]
-    origin: str
-    content_type: str
-    content_encoding: str
-    user_agent: str
-    accept_language: str
-    purpose: str
-    forwarded_for: str | None
 
 
 class Ingest:
@@ -226,78 +212,10 @@ async def refuse(send: Send, refusal: Refusal, origin: bytes | None) -> None:
     await respond(send, refusal.status, headers, problem_body(refusal, request_id))
 
 
-def read_head(headers: list[tuple[bytes, bytes]]) -> Head:
-    found: dict[bytes, bytes] = {}
-    authorization: list[str] = []
-    write_key: list[str] = []
-    for name, value in headers:
-        if name == b"authorization":
-            authorization.append(bearer(value.decode("latin-1")))
-        elif name == b"x-write-key":
-            write_key.append(value.decode("latin-1").strip())
-        elif name in found and name in (b"origin", b"x-forwarded-for"):
-            found[name] += b", " + value
-        else:
-            found[name] = value
-    forwarded_for = found.get(b"x-forwarded-for")
-    return Head(
-        authorization,
-        write_key,
-        found.get(b"origin", b"").decode("latin-1"),
-        found.get(b"content-type", b"").decode("latin-1"),
-        found.get(b"content-encoding", b"").decode("latin-1"),
-        found.get(b"user-agent", b"").decode("utf-8", "replace"),
-        found.get(b"accept-language", b"").decode("utf-8", "replace"),
-        found.get(b"sec-purpose", b"").decode("latin-1"),
-        None if forwarded_for is None else forwarded_for.decode("latin-1"),
-    )
-
-
-def bearer(authorization: str) -> str:
-    """The token of an Authorization header; a header of another scheme, or without one, is a credential but no key."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else NO_KEY
-
-
-class IngestQuery(NamedTuple):
-    """The values given for each parameter that counts."""
-
-    keys: list[str]
-    dry_run: list[str]
-
-
-NO_QUERY = IngestQuery([], [])
-
-
-def read_query(query_string: bytes) -> IngestQuery:
-    """``key`` and ``dry_run``; other parameters are ignored, as a cache buster would be."""
-    if not query_string:
-        return NO_QUERY
-    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-    keys = [value for name, value in pairs if name == "key"]
-    return IngestQuery(keys, [value for name, value in pairs if name == "dry_run"])
-
-
 def is_dry_run(flags: list[str]) -> bool:
     if any(flag not in ("true", "false") for flag in flags) or len(set(flags)) > 1:
         raise refuse_parameter("dry_run", "invalid_parameter", "dry_run is true or false.", ("true", "false"))
     return "true" in flags
-
-
-def one_credential(texts: list[str]) -> str | None:
-    """The one credential given, however often; "" counts as none only where nothing else is given."""
-    given = {text for text in texts if text}
-    if len(given) > 1:
-        raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
-    if not given and texts:
-        raise Refusal("invalid_credential", "The credential is empty.")
-    return next(iter(given), None)
-
-
-def body_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise Refusal("invalid_credential", "The key in the body is not a string.")
-    return key
 
 
 def require_property(grant: Grant, property_id: Any) -> Property:

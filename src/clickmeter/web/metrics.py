@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from clickmeter import __version__
 from clickmeter.measures import Durations, by_code, family, line
+from clickmeter.web.credential import NO_KEY, bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,8 +154,8 @@ class Scrapes:
 
     async def metrics(self, request: Request) -> Response:
         """Every number at this moment."""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        is_token = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+        given = bearer(request.headers.get("authorization", ""))
+        is_token = given != NO_KEY and hmac.compare_digest(given.encode(), self._token)
         if not (self._token and is_token):
             await self._access.administrator(request)
         texts = (family(row.name, row.kind, row.description, row.lines(row.name, self._sources)) for row in METRICS)

@@ -14,7 +14,7 @@ from clickmeter.model import Rejections
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.postgres.safety import warnings
-from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
+from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(statement=5, idle=5)
 LIVE = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
-SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
-SELECT_KEY = """
-    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
-    FROM keys LEFT JOIN properties ON no = property_no
-    WHERE deleted_at IS NULL
-"""
 
 
 class PostgresMetadata:

@@ -11,7 +11,7 @@ import msgspec
 
 from clickmeter.errors import Refusal
 from clickmeter.model import Rejections
-from clickmeter.storage.rows import PROPERTY_COLUMNS, to_columns, to_key, to_property
+from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 SCRUB_WAIT_MS = 100
-SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
-SELECT_KEY = """
-    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
-    FROM keys LEFT JOIN properties ON no = property_no
-    WHERE deleted_at IS NULL
-"""
 
 
 class SqliteMetadata:
