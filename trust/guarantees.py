@@ -1,0 +1,10 @@
+"""Every promise that is checked, in the order of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trust.guarantee import Guarantee
+
+GUARANTEES: tuple[Guarantee, ...] = ()
