@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, kill, power
+from trust import answers, kill, outage, power
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
-GUARANTEES: tuple[Guarantee, ...] = (kill.GUARANTEE, power.GUARANTEE, *answers.GUARANTEES)
+GUARANTEES: tuple[Guarantee, ...] = (kill.GUARANTEE, power.GUARANTEE, *answers.GUARANTEES, outage.GUARANTEE)
