@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help run demo test test-long lint types openapi browser lock audit bench clean
+.PHONY: help run demo test test-long lint types openapi browser lock audit bench trust clean
 PIP_AUDIT := pip-audit==2.10.1
 
 help: ## Show what there is to make
@@ -38,6 +38,9 @@ browser: .venv/test.done ## Build tracker and dashboard into the package; needs 
 
 bench: .venv/test.done ## Measure ingest and reports on this machine; ENGINE=postgres, QUICK=1
 	$(BIN)/python -m bench
+
+trust: .venv/test.done ## Try every promise, beside a build that breaks it; FULL=1 for the long run
+	PYTHONPATH=tests:tests/contract $(BIN)/python -m trust
 
 lock: .venv/test.done ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
