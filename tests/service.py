@@ -73,6 +73,10 @@ class Service:
         self._settled.set()
 
     @property
+    def port(self) -> int:
+        return int(self._port)
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
