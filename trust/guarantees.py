@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import tenants
+from trust import secrecy, tenants
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
-GUARANTEES: tuple[Guarantee, ...] = (tenants.GUARANTEE,)
+GUARANTEES: tuple[Guarantee, ...] = (
+    tenants.GUARANTEE,
+    secrecy.GUARANTEE,
+)

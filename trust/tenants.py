@@ -162,7 +162,7 @@ def furnished(service: Service, own: Site, word: str) -> Place:
         )
     }
     ids = [foreign.id, foreign.write_key, foreign.read_key, *(key.split("_")[2] for key in keys_of(foreign))]
-    hidden = tuple(text.encode() for text in (word, "Antarctica/Troll", "3333", *ids))
+    hidden = tuple(text.encode() for text in (word, "Antarctica/Troll", *ids))
     credentials = {
         **{f"own {name}": fixed(text) for name, text in mine(own, signing).items()},
         "own signing key for the property asked for, reading": lambda target: as_if(signing, target).reading(),
@@ -277,7 +277,9 @@ def reports_of(wire: Wire, site: Site) -> dict[str, bytes]:
     """What a property's read key is told of fixed days."""
     target = Target("own", site.id, "")
     rows = [row for row in ROUTES if row.key == "read"]
-    answers = {Ask(row, query): wire.ask(Ask(row, query).of(target, site.read_key)) for row in rows for query in QUERIES}
+    answers = {
+        Ask(row, query): wire.ask(Ask(row, query).of(target, site.read_key)) for row in rows for query in QUERIES
+    }
     return {str(ask): answer.body for ask, answer in answers.items() if answer.status == 200 and DAYS in ask.query}
 
 

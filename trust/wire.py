@@ -54,5 +54,9 @@ class Wire:
 def request(method: str, target: str, headers: Headers | None = None, body: bytes | None = None) -> bytes:
     """The bytes of a request; `target` is as it stands in the first line."""
     length = [] if body is None else [("Content-Length", str(len(body)))]
-    lines = [f"{method} {target} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in [*(headers or ()), *length])]
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        "Host: x",
+        *(f"{name}: {value}" for name, value in [*(headers or ()), *length]),
+    ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 right = Access._grant
 
 
-async def of_any_property(access: Access, request: Request, text: str) -> Grant:
-    grant = await right(access, request, text)
+async def of_any_property(self: Access, request: Request, text: str) -> Grant:
+    grant = await right(self, request, text)
     return grant._replace(property=None) if grant.key.type == "read" else grant
 
 
