@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import secrecy, tenants
+from trust import secrecy, statements, tenants
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -12,4 +12,5 @@ if TYPE_CHECKING:
 GUARANTEES: tuple[Guarantee, ...] = (
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
+    statements.GUARANTEE,
 )

@@ -24,7 +24,7 @@ from clickmeter.storage.sqlite.file import path_of
 from clickmeter.web.app import ROUTES
 from service import Service, children_of, command_of
 from trust.guarantee import Guarantee, Outcome
-from trust.wire import Headers, Wire, request
+from trust.wire import Headers, Wire, bearer, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,10 +197,6 @@ def headers_of(planted: Planted, address: str) -> Headers:
         ("X-Forwarded-For", f"{planted.nowhere['IPv4 address']}, {address}"),
         ("Origin", "https://shop.example"),
     ]
-
-
-def bearer(text: str) -> Headers:
-    return [("Authorization", f"Bearer {text}")]
 
 
 def post(body: bytes, headers: Headers, query: str = "") -> bytes:

@@ -60,3 +60,7 @@ def request(method: str, target: str, headers: Headers | None = None, body: byte
         *(f"{name}: {value}" for name, value in [*(headers or ()), *length]),
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+
+def bearer(credential: str) -> Headers:
+    return [("Authorization", f"Bearer {credential}")]
