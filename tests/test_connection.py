@@ -351,11 +351,14 @@ def test_a_head_request_is_refused_without_a_body(running: Running) -> None:
     assert head_bytes.endswith(b"\r\n\r\n")
 
 
-def test_a_refusal_can_carry_more_headers() -> None:
-    class Echoing(GuardedProtocol):
-        def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-            return [(b"access-control-allow-origin", dict(headers).get(b"origin", b"none")), (b"x-target", target)]
+class Echoing(GuardedProtocol):
+    """Says in a refusal what it knew of the request."""
 
+    def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        return [(b"access-control-allow-origin", dict(headers).get(b"origin", b"none")), (b"x-target", target)]
+
+
+def test_a_refusal_can_carry_more_headers() -> None:
     with serve(Echoing) as echoing:
         with Client(echoing) as client:
             client.send(POST + b"Origin: https://o\r\nContent-Length: 9999999\r\n\r\n")
@@ -365,6 +368,16 @@ def test_a_refusal_can_carry_more_headers() -> None:
             client.send(POST + b"Origin: https://o\r\nContent-Length: 0\r\n\r\nget / HTTP/1.1\r\n\r\n").answer()
             headers = assert_refused(client, "bad_request").headers
         assert (headers["access-control-allow-origin"], headers["x-target"]) == ("none", "")
+
+
+def test_what_has_come_of_a_head_is_known_when_it_is_refused_for_time_or_number() -> None:
+    with serve(Echoing, max_connections=1, head_seconds=0.3) as echoing, Client(echoing) as client:
+        client.send(POST + b"Origin: https://o\r\nOri")
+        with Client(echoing) as second:
+            surplus = assert_refused(second.send(POST + b"Origin: https://p\r\n\r\n"), "overloaded").headers
+        headers = assert_refused(client, "request_timeout").headers
+    assert (surplus["access-control-allow-origin"], surplus["x-target"]) == ("https://p", "/a")
+    assert (headers["access-control-allow-origin"], headers["x-target"]) == ("https://o", "/a")
 
 
 # Time

@@ -8,6 +8,7 @@ import pytest
 from hostile import ORIGIN, Wire, assert_problem, assert_readable_by, batch
 
 from clickmeter_client import ApiError
+from sockets import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,6 +204,69 @@ def test_events_are_only_posted(wire: Wire, sites: dict[str, Site], method: str)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST, OPTIONS"
     assert_readable_by(answer, ORIGIN)
+
+
+CUT = {
+    "too many fields": (b"".join(b"A%d: b\r\n" % number for number in range(64)) + b"\r\n", 431),
+    "a huge cookie": (b"Cookie: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+    "a huge cookie without an end": (b"Cookie: " + b"x" * 20_000, 431),
+    "a second host": (b"Host: y\r\n\r\n", 400),
+    "a field with a NUL": (b"A: \0\r\n\r\n", 400),
+    "a bare LF": (b"A: b\nC: d", 400),
+    "two lengths": (b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "a body that is too long": (b"Content-Length: 2000000\r\n\r\n", 413),
+    "a wrong expectation": (b"Expect: x\r\nContent-Length: 2\r\n\r\n{}", 417),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("origin", [ORIGIN, "null"])
+def test_a_page_may_read_why_its_request_was_cut_before_its_head_was_read(
+    service: Service, name: str, origin: str
+) -> None:
+    rest, status = CUT[name]
+    with Client(service) as client:
+        client.send(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nOrigin: " + origin.encode() + b"\r\n" + rest)
+        answer = client.answer()
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert "X-Request-Id" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.example\r\nOrigin: https://b.example\r\n",
+        b"POST /v1/events?" + b"a" * 9_000 + b" HTTP/1.1\r\nOrigin: https://a.example\r\n",
+    ],
+    ids=["two origins", "a long target"],
+)
+def test_of_what_is_cut_the_first_origin_counts(service: Service, head: bytes) -> None:
+    with Client(service) as client:
+        answer = client.send(head + b"\r\n").answer()
+    assert answer.status in (400, 414)
+    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/properties HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nX: Origin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.example\rX: y\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin : https://a.example\r\n\r\n",
+        b"post /v1/events HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.exa" + b"\0" + b"mple\r\n\r\n",
+    ],
+    ids=["another path", "in a value", "with a CR", "with a blank", "no method", "with a NUL"],
+)
+def test_what_only_looks_like_an_origin_is_none(service: Service, head: bytes) -> None:
+    with Client(service) as client:
+        answer = client.send(head).answer()
+    assert answer.status == 400
+    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_no_report_is_for_other_origins(wire: Wire, sites: dict[str, Site]) -> None:
