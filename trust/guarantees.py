@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import secrecy, statements, tenants
+from trust import hostility, secrecy, statements, tenants
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
 GUARANTEES: tuple[Guarantee, ...] = (
+    hostility.GUARANTEE,
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,
