@@ -46,7 +46,7 @@ def check(trial: Trial) -> Outcome:
                 return Outcome(cases, failures)
         failures += rows_of_kept(given)
         trial.say(f"{cases:,} requests answered; next, heads with bytes changed")
-        for number in range(trial.amount(USUAL_HEADS, FULL_HEADS)):
+        for _ in range(trial.amount(USUAL_HEADS, FULL_HEADS)):
             content = head(chance, given)
             failures += [f"Head {content!r}: {wrong}." for wrong in sent_alone(service, content)]
             failures += [f"After head {content!r}: {wrong}." for wrong in sung(honest, canary, cases)]
