@@ -43,11 +43,9 @@ class Service:
 
     def start(self) -> None:
         """Start on the port of the first start, so that clients find it again."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
-        environment |= {"CLICKMETER_DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1", **self._settings}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clickmeter", "serve", "--port", self._port],
-            env=environment,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -62,6 +60,11 @@ class Service:
         self.url = self._found[0]
         self._port = self.url.rpartition(":")[2]
 
+    def environment(self) -> dict[str, str]:
+        """That of its processes, and of commands about its database."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
+        return others | {"CLICKMETER_DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1", **self._settings}
+
     def _read(self, stream: Any) -> None:
         """Keep what the server says, and notice the address it says it answers at."""
         with stream:
@@ -71,6 +74,10 @@ class Service:
                 if self._found:
                     self._settled.set()
         self._settled.set()
+
+    @property
+    def port(self) -> int:
+        return int(self._port)
 
     @property
     def pid(self) -> int:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, kill, power
+from trust import answers, hostility, kill, power, secrecy, statements, tenants
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
-GUARANTEES: tuple[Guarantee, ...] = (kill.GUARANTEE, power.GUARANTEE, *answers.GUARANTEES)
+GUARANTEES: tuple[Guarantee, ...] = (
+    kill.GUARANTEE,
+    power.GUARANTEE,
+    *answers.GUARANTEES,
+    hostility.GUARANTEE,
+    tenants.GUARANTEE,
+    secrecy.GUARANTEE,
+    statements.GUARANTEE,
+)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clickmeter.errors import Refusal
-from clickmeter.web.framing import is_other_protocol
+from clickmeter.web.framing import is_other_protocol, legible
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TimedProtocol(HttpToolsProtocol):
     def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """More headers for the answer to a refused request, such as those of CORS; none unless a subclass says so.
 
-        `target` and `headers` are empty when the request was refused before its head was read.
+        Of a request that was refused before its head was read they hold what `framing.legible` makes of it.
         """
         del target, headers
         return []
@@ -103,9 +103,9 @@ class TimedProtocol(HttpToolsProtocol):
         """Answer with a problem document and close; only close when an answer has begun or would not be understood."""
         request_id = new_request_id()
         self._log("refused", f"{refusal.status} {refusal.code} {request_id}: {refusal.detail}")
-        begun, headers = False, self.headers
+        begun, (target, headers) = False, legible(self._head)
         if self._stage is BODY:
-            begun, headers = self._abandon_cycle(), list(self.scope["headers"])
+            begun, target, headers = self._abandon_cycle(), self.url, list(self.scope["headers"])
         self._stage = CLOSING
         self._deadline = self.loop.time() + self.linger_seconds
         self._arm()
@@ -113,7 +113,7 @@ class TimedProtocol(HttpToolsProtocol):
         if begun or is_other_protocol(self._head):
             self.transport.close()
         else:
-            self._write_problem(refusal, request_id, self.refusal_headers(self.url, headers))
+            self._write_problem(refusal, request_id, self.refusal_headers(target, headers))
             self.transport.write_eof()
 
     def _abandon_cycle(self) -> bool:
