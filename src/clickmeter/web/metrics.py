@@ -38,7 +38,7 @@ class Counts:
         self.reports: defaultdict[str, Durations] = defaultdict(Durations)
 
     def batch(self, outcome: Outcome, duplicates: int) -> None:
-        """A batch was answered with 200, and stored unless it was a dry run."""
+        """A batch was stored and is answered with 200; a dry run is neither stored nor counted."""
         self.accepted += outcome.accepted
         self.duplicates += duplicates
         self.filtered += outcome.filtered
