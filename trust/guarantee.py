@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -54,8 +55,11 @@ class Trial(NamedTuple):
         return Service(**self.database.new(self.directory), **self.build(), **settings)
 
     def build(self) -> dict[str, str]:
-        """The environment of a process of the build on trial."""
-        return {"PYTHONPATH": str(BROKEN_BUILDS), "TRUST_BROKEN": self.broken} if self.broken else {}
+        """What a process of the build on trial has in its environment besides ours; the import path keeps ours."""
+        if not self.broken:
+            return {}
+        path = [str(BROKEN_BUILDS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {"PYTHONPATH": os.pathsep.join(path), "TRUST_BROKEN": self.broken}
 
     def say(self, text: str) -> None:
         """Tell the person who waits how far the trial is."""

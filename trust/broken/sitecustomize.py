@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import traceback
 from importlib import import_module
 
-import_module(os.environ["TRUST_BROKEN"])
+try:
+    import_module(os.environ["TRUST_BROKEN"])
+except Exception:  # noqa: BLE001 - whatever it is, the process must not go on
+    # Python would go on with the program as it is, and the check would have nothing to find.
+    traceback.print_exc()
+    os._exit(70)
