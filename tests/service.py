@@ -85,6 +85,13 @@ class Service:
         """End it with no chance to say goodbye."""
         self._end(signal.SIGKILL)
 
+    def kill_all(self) -> None:
+        """End it and its own processes at once, with no chance for any to say goodbye."""
+        for pid in (self.pid, *children_of(self.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.kill()
+
     def _end(self, number: int) -> int:
         assert self._process is not None
         with suppress(ProcessLookupError):
@@ -95,7 +102,7 @@ class Service:
 
     def kill_child(self, module: str) -> None:
         """End one of the server's own processes, as an operator's mistake or the kernel would."""
-        [child] = [pid for pid in children_of(self.pid) if module in command_of(pid)]
+        child = next(pid for pid in children_of(self.pid) if module in command_of(pid))
         os.kill(child, signal.SIGKILL)
 
     def twin(self) -> Service:
