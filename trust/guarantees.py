@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trust import kill
+
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
-GUARANTEES: tuple[Guarantee, ...] = ()
+GUARANTEES: tuple[Guarantee, ...] = (kill.GUARANTEE,)
