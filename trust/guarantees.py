@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, hostility, kill, power, secrecy, statements, tenants
+from trust import answers, hostility, kill, power, secrecy, statements, tenants, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -17,4 +17,5 @@ GUARANTEES: tuple[Guarantee, ...] = (
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,
+    upgrade.GUARANTEE,
 )

@@ -24,6 +24,7 @@ from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
 from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
+from clickmeter.web.figures import Board
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
 from clickmeter.web.metrics import Counts, Scrapes, Sources
@@ -34,6 +35,8 @@ from clickmeter.web.salts import Salts
 from clickmeter.web.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -82,7 +85,7 @@ ROUTES = (
 class Server:
     """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
 
-    def __init__(self, settings: Settings, *, rolls: bool) -> None:
+    def __init__(self, settings: Settings, *, rolls: bool, figures: Path | None) -> None:
         url = settings.database_url
         self._metadata = Metadata(lambda: open_metadata(url))
         self._writer = Writer(url)
@@ -100,6 +103,7 @@ class Server:
         self._proxies = settings.trusted_proxies
         self._metrics_token = settings.metrics_token
         self.counts = Counts()
+        self._board = Board(figures, Sources(self.counts, self._writer, self._rolling).figures)
         self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
@@ -115,6 +119,7 @@ class Server:
             await self._rolling.start()
         await self._pool.start()
         await self._upkeep.start()
+        await self._board.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = self._parts(access, cursor_key)
@@ -144,7 +149,7 @@ class Server:
             ),
             "scrapes": Scrapes(
                 access=access,
-                sources=Sources(self.counts, self._writer, self._rolling),
+                board=self._board,
                 token=self._metrics_token,
             ),
             "admin": Admin(
@@ -178,6 +183,7 @@ class Server:
 
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
+        await self._board.stop()
         await self._upkeep.stop()
         await self._writer.stop()
         if self._rolling is not None:
