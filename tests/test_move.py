@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack, closing
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -14,6 +15,16 @@ import msgspec
 import pytest
 from histories import parameters, questions
 from hypothesis import HealthCheck, given, settings
+
+from clickmeter.errors import Refusal
+from clickmeter.model import Batch, Property, Rejections
+from clickmeter.moving import copying, end, move
+from clickmeter.query.query import parse
+from clickmeter.query.time import today, zone
+from clickmeter.reporting import Answerer
+from clickmeter.storage.open import open_events, open_metadata
+from clickmeter.storage.sqlite import events as sqlite_events
+from clickmeter_client import ApiError, new_event_id
 from moves import (
     BLOG,
     DAY_MS,
@@ -33,16 +44,6 @@ from moves import (
     process,
     watch,
 )
-
-from clickmeter.errors import Refusal
-from clickmeter.model import Batch, Property, Rejections
-from clickmeter.moving import copying, end, move
-from clickmeter.query.query import parse
-from clickmeter.query.time import today, zone
-from clickmeter.reporting import Answerer
-from clickmeter.storage.open import open_events, open_metadata
-from clickmeter.storage.sqlite import events as sqlite_events
-from clickmeter_client import ApiError, new_event_id
 from service import Service, sqlite_url
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 SALT_DAY = "2026-03-27"
 TS = "2026-03-27T10:00:00Z"
+NUMBERS = count(7_000)
 
 
 @pytest.fixture
@@ -330,7 +332,7 @@ def moved_while_storing(old: str, new: str) -> tuple[list[int], set[str]]:
                 if stopping.is_set():
                     return
                 try:
-                    events.append([Batch(SHOP, [event(number)])])
+                    events.append([Batch(SHOP, [event(number, visitor_id="v")])])
                 except Refusal:
                     return
                 acknowledged.append(number)
@@ -371,7 +373,7 @@ def close(old: str, new: str) -> None:
 def takes_events(url: str) -> bool:
     with closing(open_events(url)) as events:
         try:
-            return events.append([Batch(SHOP, [event(7_000)])]) is not None
+            return events.append([Batch(SHOP, [event(next(NUMBERS))])]) is not None
         except Refusal:
             return False
 
