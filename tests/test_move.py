@@ -477,7 +477,6 @@ def test_one_at_a_time(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--to", "sqlite:///x.db"], "Missing option '--from'"),
         (["--from", "sqlite:///x.db"], "Say with --to"),
         (["--from", "a:b", "--to", "sqlite:///x.db", "--finish", "--abandon"], "not both"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clickmeter.cli.copying import told
+from clickmeter.cli.options import with_settings
 from clickmeter.cli.output import print_table, printable
 from clickmeter.moving import move as moving
 from clickmeter.moving.end import opened_destination, opened_source
@@ -15,6 +16,7 @@ from clickmeter.moving.end import opened_destination, opened_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from clickmeter.config import Settings
     from clickmeter.moving.comparing import Difference
     from clickmeter.storage.protocol import Progress
 
@@ -22,11 +24,12 @@ SHOWN = 50
 
 
 @click.command("move")
-@click.option("--from", "source", metavar="URL", required=True, help="The database to move, served or not.")
+@click.option("--from", "source", metavar="URL", help="The database to move, served or not; else the setting's.")
 @click.option("--to", "destination", metavar="URL", help="The database to move to: empty, or begun by this command.")
 @click.option("--finish", is_flag=True, help="Close the old one, copy the rest, compare, change over.")
 @click.option("--abandon", is_flag=True, help="Give up: let the old one take events again.")
-def move(*, source: str, destination: str | None, finish: bool, abandon: bool) -> None:
+@with_settings("database_url")
+def move(*, settings: Settings, source: str | None, destination: str | None, finish: bool, abandon: bool) -> None:
     """Move everything to another database, of any engine: events as they are, properties, keys and secrets.
 
     Without --finish it copies what there is, while the old database serves as ever; repeat it as often as you like.
@@ -37,7 +40,7 @@ def move(*, source: str, destination: str | None, finish: bool, abandon: bool) -
     if destination is None and not abandon:
         raise click.UsageError("Say with --to where to move to.")
     with ExitStack() as ends:
-        old = ends.enter_context(opened_source(source))
+        old = ends.enter_context(opened_source(source or settings.database_url))
         new = ends.enter_context(opened_destination(destination)) if destination else None
         if abandon:
             moving.abandon(old, new)
