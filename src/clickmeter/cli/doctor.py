@@ -123,7 +123,11 @@ def of_store(settings: Settings, *, deep: bool) -> Iterator[Finding]:
 def of_metadata(settings: Settings) -> Iterator[Finding]:
     with closing(open_metadata(settings.database_url)) as metadata:
         properties, admins = [*every_property(metadata)], metadata.keys(None)
+        move = metadata.move()
         signing = [key for one in properties for key in metadata.keys(one.id) if key.type == "signing"]
+    if move is not None and move.closes:
+        advice = "`clickmeter move --finish` goes on with it, and --abandon gives it up."
+        yield Finding("warning", move.closes, advice)
     if all(key.revoked_at is not None for key in admins):
         yield Finding(
             "note", "There is no admin key.", "`clickmeter key create --type admin` makes one, if you need it."

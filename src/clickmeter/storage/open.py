@@ -32,6 +32,10 @@ class Engine(Protocol):
 
     def is_server_running(self, url: str) -> bool: ...
 
+    def require_store(self, url: str) -> None:
+        """Raise ``store_unavailable`` where no database is yet, instead of making one."""
+        ...
+
     def backup(self, url: str, file: str, told: Progress) -> None:
         """Copy everything that is not derived to `file`, at one moment, while others work; it must not be there yet."""
         ...

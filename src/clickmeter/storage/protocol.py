@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property, Rejections
+    from clickmeter.storage.move import Contents, Move
     from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
 
@@ -120,6 +121,34 @@ class MetadataStore(Protocol):
         """The property's counts from that day on, by day and code."""
         ...
 
+    def closed(self) -> str | None:
+        """Why neither events nor changes are taken now, in a sentence; None when they are."""
+        ...
+
+    def move(self) -> Move | None:
+        """The move that this is an end of, or was last."""
+        ...
+
+    def set_move(self, move: Move | None) -> None:
+        """Remember a move, durably, and the revision changes.
+
+        When this returns and `Move.closes`, nothing that was under way in this database can be stored any more: events,
+        erasures, changes of properties and keys are refused with ``store_unavailable``. Events that are kept elsewhere
+        follow with `EventStore.check`. Secrets, salts, counts of rejections, `purge` and `expire` go on.
+        """
+        ...
+
+    def contents(self, *, salts: bool) -> Contents:
+        """Everything, at one moment, with or without the salts; nothing of a deleted property but itself and keys."""
+        ...
+
+    def adopt(self, contents: Contents) -> None:
+        """Make everything as it is there, closed or not: secrets and keys that are not there stay, salts do not.
+
+        A property that is deleted there is deleted here. One transaction; the revision changes.
+        """
+        ...
+
     def warnings(self) -> list[str]:
         """Which settings of the store may lose what was acknowledged: a sentence each, none when all is well."""
         ...
@@ -130,9 +159,10 @@ class MetadataStore(Protocol):
 class EventStore(Protocol):
     """Raw events: exactly one row per (property, event_id), never changed; removed only as a whole.
 
-    They go with their property (`purge`), with their visitor (`erase`) or by age (`expire`). A removal of the last two
-    kinds is numbered, in the transaction that does it, and the days it touches are kept with that number for ever:
-    segments made before it hold events that are gone.
+    They go with their property (`purge`), with their visitor (`erase`), by age (`expire`), or by id when they have gone
+    from the store that this one is filled from (`remove`). A removal of the last three kinds is numbered, in the
+    transaction that does it, and the days it touches are kept with that number for ever: segments made before it hold
+    events that are gone.
     """
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
@@ -142,6 +172,10 @@ class EventStore(Protocol):
         (any more): none of its events was stored. When this returns, the rows are on disk; when it raises, none is.
         Events of an erased visitor with a ts before the erasure are not stored, and are no duplicates either.
         """
+        ...
+
+    def adopt(self, batches: Sequence[Batch]) -> list[int | None]:
+        """As `append`, for events of another store: closed or not, and whether a visitor was erased or not."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
@@ -179,6 +213,18 @@ class EventStore(Protocol):
         Rows of position, property id, and the named columns. An event that is committed later never has a smaller
         position than one returned here.
         """
+        ...
+
+    def whole(self, *, after: int, limit: int) -> list[tuple[int, str | None, Event]]:
+        """As `arrivals`, the events whole: position, property id (None when it is deleted), event."""
+        ...
+
+    def marks(self, property_id: str, *, start: int, end: int) -> Iterator[list[tuple[str, int]]]:
+        """Id and received_at, which tell it from any other, of each event with start <= ts < end, in no set order."""
+        ...
+
+    def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
+        """Remove those of the events with these ids that have start <= ts < end, in one transaction; how many."""
         ...
 
     def last_position(self) -> int:

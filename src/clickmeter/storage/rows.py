@@ -35,11 +35,11 @@ PROPERTY_COLUMNS = (
     "created_at",
 )
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
-SELECT_KEY = """
+SELECT_EVERY_KEY = """
     SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
     FROM keys LEFT JOIN properties ON no = property_no
-    WHERE deleted_at IS NULL
 """
+SELECT_KEY = f"{SELECT_EVERY_KEY} WHERE deleted_at IS NULL"
 
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:

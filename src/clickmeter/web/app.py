@@ -17,6 +17,7 @@ from clickmeter.ingest.removing import Removing
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
+from clickmeter.storage.move import require_open
 from clickmeter.storage.open import open_metadata
 from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
@@ -211,6 +212,7 @@ class Server:
         """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
         warnings = await self._metadata.run(lambda store: store.warnings())
+        require_open(await self._metadata.run(lambda store: store.closed()))
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)

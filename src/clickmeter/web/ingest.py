@@ -143,6 +143,8 @@ class Ingest:
         self._limits.ingest(grant.key.id, limited_as(client))
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
+        if not dry_run:
+            self._gate.require_open()
         arrival = self._arrival(grant, property_, head, client)
         if property_.identity == "cookieless" and not dry_run:  # asking for a salt may make one
             arrival = arrival._replace(salt=await self._salts.of(property_, arrival.received_at))

@@ -9,8 +9,9 @@ from clickmeter.errors import Refusal
 from clickmeter.storage.postgres import examination
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.election import is_elected
-from clickmeter.storage.postgres.events import PostgresEvents
+from clickmeter.storage.postgres.events import READS, PostgresEvents
 from clickmeter.storage.postgres.metadata import PostgresMetadata
+from clickmeter.storage.postgres.migrations import version_of
 from clickmeter.storage.postgres.rollups import PostgresRollups
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def open_rollups(url: str, events: EventStore) -> PostgresRollups:  # noqa: ARG0
 
 def is_server_running(url: str) -> bool:
     return is_elected(url)
+
+
+def require_store(url: str) -> None:
+    with closing(Database(url, READS)) as database:
+        if version_of(database) == 0:
+            raise Refusal("store_unavailable", f"{database.name} holds nothing of Clickmeter's; name another one.")
 
 
 def backup(url: str, file: str, told: Progress) -> None:  # noqa: ARG001 - what is asked for, whatever it is

@@ -11,6 +11,7 @@ import psycopg
 
 from clickmeter.errors import Refusal
 from clickmeter.model import Rejections
+from clickmeter.storage.postgres import contents
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.postgres.safety import warnings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.model import Key, Property
+    from clickmeter.storage.move import Contents, Move
 
 LIMITS = Limits(statement=5, idle=5)
 LIVE = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
@@ -140,6 +142,24 @@ class PostgresMetadata:
         """
         return [Rejections(property_id, *row) for row in self._database.rows(sql, (property_id, first_day))]
 
+    def closed(self) -> str | None:
+        return contents.reason(self._database)
+
+    def move(self) -> Move | None:
+        return contents.move(self._database)
+
+    def set_move(self, move: Move | None) -> None:
+        with self._revising():
+            contents.set_move(self._database, move)
+
+    def contents(self, *, salts: bool) -> Contents:
+        with self._database.snapshot():
+            return contents.contents(self._database, salts=salts)
+
+    def adopt(self, contents_: Contents) -> None:
+        with self._revising():
+            contents.adopt(self._database, contents_)
+
     def warnings(self) -> list[str]:
         return warnings(self._database)
 
@@ -171,6 +191,13 @@ class PostgresMetadata:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
+        """A change that somebody asked for; refused while nothing is taken."""
+        with self._revising():
+            contents.refuse_if_closed(self._database)
+            yield
+
+    @contextmanager
+    def _revising(self) -> Iterator[None]:
         """A durable change that every process notices by the revision."""
         with self._database.transaction():
             yield

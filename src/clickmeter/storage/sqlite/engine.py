@@ -38,6 +38,10 @@ def is_server_running(url: str) -> bool:
     return is_served(path_of(url))
 
 
+def require_store(url: str) -> None:
+    require_file(path_of(url))
+
+
 def backup(url: str, file: str, told: Progress) -> None:
     path = path_of(url)
     require_file(path)

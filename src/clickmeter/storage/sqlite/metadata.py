@@ -12,6 +12,7 @@ import msgspec
 from clickmeter.errors import Refusal
 from clickmeter.model import Rejections
 from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
+from clickmeter.storage.sqlite import contents
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.model import Key, Property
+    from clickmeter.storage.move import Contents, Move
 
 LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 SCRUB_WAIT_MS = 100
@@ -39,9 +41,10 @@ class SqliteMetadata:
         return int(self._rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
 
     def secret(self, name: str) -> bytes:
-        self._change(
-            "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
-        )
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
+            )
         return bytes(self._rows("SELECT value FROM store WHERE name = ?", (f"secret:{name}",))[0][0])
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
@@ -148,6 +151,26 @@ class SqliteMetadata:
         """
         return [Rejections(property_id, *row) for row in self._rows(sql, (property_id, first_day))]
 
+    def closed(self) -> str | None:
+        with translated(self._path):
+            return contents.reason(self._connection)
+
+    def move(self) -> Move | None:
+        with translated(self._path):
+            return contents.move(self._connection)
+
+    def set_move(self, move: Move | None) -> None:
+        with translated(self._path), self._revising():
+            contents.set_move(self._connection, move)
+
+    def contents(self, *, salts: bool) -> Contents:
+        with translated(self._path), transaction(self._connection, "BEGIN"):
+            return contents.contents(self._connection, salts=salts)
+
+    def adopt(self, contents_: Contents) -> None:
+        with translated(self._path), self._revising():
+            contents.adopt(self._connection, contents_)
+
     def warnings(self) -> list[str]:
         return []
 
@@ -179,6 +202,13 @@ class SqliteMetadata:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """A change that somebody asked for; refused while nothing is taken."""
+        with self._revising():
+            contents.refuse_if_closed(self._connection)
+            yield
+
+    @contextmanager
+    def _revising(self) -> Iterator[None]:
         """A durable change that every process notices by the revision."""
         with transaction(self._connection):
             yield
