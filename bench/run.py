@@ -14,6 +14,7 @@ from bench.cardinality import PROPERTIES, measure_cardinality
 from bench.engines import Postgres, Sqlite, engine_named
 from bench.figures import Board
 from bench.ingest import measure_growth, measure_ingest
+from bench.moving import measure_moving
 from bench.reports import measure_beside, measure_disk, measure_many, measure_reports
 from bench.scale import FULL, MANY_PROPERTIES, QUICK
 from bench.service import ROOT, pause
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PARTS = ("ingest", "writers", "reports", "cardinality", "growth")
+PARTS = ("ingest", "writers", "reports", "cardinality", "moving", "growth")
 DEFAULT_ENGINE = "sqlite"
 
 
@@ -66,6 +67,9 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...],
         measure_many(board, fill(directory / "many", scale.many_events, properties=MANY_PROPERTIES))
     if "cardinality" in parts:
         measure_cardinality(board, scale, fill(directory / "crowd", scale.many_events, properties=PROPERTIES))
+    if "moving" in parts:
+        source = filled(board, Sqlite(), directory / "moved-from", scale.sizes[0])
+        measure_moving(board, directory / "moved-to", engine, source)
     if "reports" in parts or "growth" in parts:
         stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
         if "reports" in parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.query.fields import DIMENSIONS, METRICS
+from clickmeter.query.fields import DATA_PREFIX, DIMENSIONS, METRICS
 from clickmeter.query.query import parse
 from clickmeter.query.time import today, zone
 from clickmeter.reporting import Answerer
@@ -31,6 +31,8 @@ RECENT_DAYS = 30
 COUNTED = ("pageviews", "unique_visitors", "sessions", "events")
 """What is cheap to count, however many events there are."""
 ENOUGH = 200
+NAMES = [name for name in DIMENSIONS if not name.startswith(DATA_PREFIX)]
+"""What one sends as data is copied as the text it is."""
 AHEAD = timedelta(days=1)
 """No event is farther ahead of the clock."""
 
@@ -64,7 +66,7 @@ class Comparison:
                 yield from self._by_day(property_, first, end, bots)
             first = end + timedelta(days=1)
         recent = max(first_day, last - timedelta(days=RECENT_DAYS))
-        for name in DIMENSIONS:
+        for name in NAMES:
             yield from self._by_value(property_, recent, last, name)
 
     def _by_day(self, property_: Property, first: date, last: date, bots: str) -> Iterator[Difference]:

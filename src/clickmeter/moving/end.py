@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
-from clickmeter.storage.open import engine_of, lock_server, open_events, open_metadata, open_rollups
+from clickmeter.storage.open import engine_of, is_server_running, lock_server, open_events, open_metadata, open_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +28,10 @@ class End(NamedTuple):
     name: str
     metadata: MetadataStore
     events: EventStore
-    rollups: RollupStore | None = None
-    """Of a destination that has any."""
+    rollups: RollupStore
 
     def roll_up(self, told: Progress) -> None:
         """Roll up every event there is."""
-        if self.rollups is None:
-            return
         if self.rollups.elect() is None:
             raise served(self.name)
         roller, target = Roller(self.events, self.rollups), self.events.last_position()
@@ -43,10 +40,16 @@ class End(NamedTuple):
         roller.renew()
         roller.end()
 
+    def roll_up_unserved(self, told: Progress) -> None:
+        """The same for a source, unless it has a server that does."""
+        if not is_server_running(self.url):
+            with closing(lock_server(self.url)):
+                self.roll_up(told)
+
     def hold(self) -> None:
         """Keep others from this destination; raises when somebody is at work on it."""
         give_up_at = time.monotonic() + HOLD_SECONDS
-        while self.rollups is not None and self.rollups.elect() is None:
+        while self.rollups.elect() is None:
             # What a killed process held is let go of when the database notices.
             if time.monotonic() > give_up_at:
                 raise served(self.name)
@@ -57,8 +60,12 @@ class End(NamedTuple):
 def opened_source(url: str) -> Iterator[End]:
     """The end to move from, which must be there, and may be served."""
     engine_of(url).require_store(url)
-    with closing(open_metadata(url)) as metadata, closing(open_events(url)) as events:
-        yield End(url, shown(url), metadata, events)
+    with (
+        closing(open_metadata(url)) as metadata,
+        closing(open_events(url)) as events,
+        closing(open_rollups(url, events)) as rollups,
+    ):
+        yield End(url, shown(url), metadata, events, rollups)
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def finish(source: End, destination: End, watch: Watch) -> None:
     """
     if not is_moved(source):
         copy(source, destination, watch)
+        with watch("Rolling up the old one") as told:
+            source.roll_up_unserved(told)
         close(source, destination)
         try:
             copy_rest(source, destination, watch)
