@@ -24,8 +24,9 @@ WANTED = {"chDB": 30_000.0}
 def measure_moving(board: Board, directory: Path, engine: Engine, source: Store) -> None:
     """The command as it is called, `source` being of SQLite and without a server."""
     assert isinstance(source.engine, Sqlite)
-    directory.mkdir()
-    to = ["--to", engine.new_database(directory)]
+    place = directory / "moved-to"
+    place.mkdir()
+    to = ["--to", engine.new_database(place)]
     name, _ = engine.version()
     board.section(f"Moving {source.events:,} events from SQLite to {name}")
     took, _ = timed("--from", source.url, *to)

@@ -68,8 +68,7 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...],
     if "cardinality" in parts:
         measure_cardinality(board, scale, fill(directory / "crowd", scale.many_events, properties=PROPERTIES))
     if "moving" in parts:
-        source = filled(board, Sqlite(), directory / "moved-from", scale.sizes[0])
-        measure_moving(board, directory / "moved-to", engine, source)
+        measure_moving(board, directory, engine, filled(board, Sqlite(), directory / "moved-from", scale.sizes[0]))
     if "reports" in parts or "growth" in parts:
         stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
         if "reports" in parts:
