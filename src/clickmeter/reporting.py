@@ -7,6 +7,7 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
 MEBIBYTE = 1024 * 1024
+NICENESS = 3
 
 MODULE = "clickmeter.reporting"
 
@@ -170,6 +172,8 @@ def exported(event: Event) -> dict[str, Any]:
 def main() -> None:
     """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
     logs.configure_as()
+    # A dear report may take a core for seconds; whoever takes events in goes first.
+    os.nice(NICENESS)
     answerer = Answerer(database_url(), cache_mb=int(sys.argv[2]))
 
     def handle(payload: bytes) -> bytes:
