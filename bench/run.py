@@ -70,18 +70,24 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...],
     if "moving" in parts:
         measure_moving(board, directory, engine, filled(board, Sqlite(), directory / "moved-from", scale.sizes[0]))
     if "reports" in parts or "growth" in parts:
-        stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
-        if "reports" in parts:
-            for store in stores:
-                measure_reports(board, scale, store)
-                measure_disk(board, store)
-            if isinstance(engine, Postgres):
-                measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
-        if "growth" in parts:
-            board.section("Ingest as the store grows")
-            measure_growth(board, directory, scale, stores, "v7")
-            others = [fill(directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
-            measure_growth(board, directory, scale, others, "v4")
+        measure_sizes(board, directory, scale, parts, engine)
+
+
+def measure_sizes(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...], engine: Engine) -> None:
+    """What is asked of stores of several sizes."""
+    fill = partial(filled, board, engine)
+    stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
+    if "reports" in parts:
+        for store in stores:
+            measure_reports(board, scale, store)
+            measure_disk(board, store)
+        if isinstance(engine, Postgres):
+            measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
+    if "growth" in parts:
+        board.section("Ingest as the store grows")
+        measure_growth(board, directory, scale, stores, "v7")
+        others = [fill(directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
+        measure_growth(board, directory, scale, others, "v4")
 
 
 def filled(
