@@ -7,33 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from clickmeter.query import cursor, time
-from clickmeter.query.sums import Sums, metric_value
+from clickmeter.query.sums import metric_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
     from clickmeter.query.query import Query
+    from clickmeter.query.sums import Sums
+    from clickmeter.storage.protocol import Answer, Group
 
-Group = tuple[str | None, ...]
 Body = dict[str, Any]
-
-
-class Answer(Protocol):
-    """What an executor gives for one query and one range of instants."""
-
-    def unattributed(self) -> dict[str, int]: ...
-
-    def totals(self) -> Sums: ...
-
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        """Every group that can be among the first `count` by a term of order_by, ties included, with its sums.
-
-        Sorted by their values, missing last; more than `count` of them when there are more at all.
-        """
-        ...
-
-    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]: ...
 
 
 class Executor(Protocol):

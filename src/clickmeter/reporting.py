@@ -10,7 +10,8 @@ import asyncio
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,14 +21,16 @@ from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
 from clickmeter.segments.cache import Cache
 from clickmeter.segments.executor import executor
-from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests
+from clickmeter.storage.open import keeps_events_alone, open_counting, open_events, open_rollups
+from clickmeter.worker import answer_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from clickmeter.model import Event
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import Answer, CountingStore, EventStore, RollupStore
+    from clickmeter.worker import Seat, Worker
 
 REPORT_SECONDS = 10
 GRACE_SECONDS = 2
@@ -74,10 +77,10 @@ decode_reply: Callable[[bytes], Answered | Refused] = msgspec.msgpack.Decoder(An
 class ReportPool:
     """The server's side: as many processes as the settings say, and a queue before them."""
 
-    def __init__(self, database_url: str, *, workers: int, cache_mb: int) -> None:
-        """`cache_mb` is the memory each process keeps decoded columns in, in MiB."""
-        self._workers = [Worker(MODULE, [database_url, str(cache_mb)]) for _ in range(workers)]
-        self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+    def __init__(self, workers: Sequence[Worker | Seat]) -> None:
+        """Each is a process of MODULE, or a seat in one that answers reports, too."""
+        self._workers = workers
+        self._idle: asyncio.LifoQueue[Worker | Seat] = asyncio.LifoQueue()
         self._queued = 0
 
     async def start(self) -> None:
@@ -108,7 +111,7 @@ class ReportPool:
         finally:
             self._idle.put_nowait(worker)
 
-    async def _ask(self, worker: Worker, request: Request) -> Answered:
+    async def _ask(self, worker: Worker | Seat, request: Request) -> Answered:
         try:
             reply = decode_reply(await asyncio.wait_for(worker.call(encode(request)), REPORT_SECONDS + GRACE_SECONDS))
         except TimeoutError:
@@ -124,12 +127,16 @@ def overloaded() -> Refusal:
 
 
 class Answerer:
-    """What a report process holds: the stores, and the columns it has decoded."""
+    """What a report process holds: the stores, and how they are counted."""
 
-    def __init__(self, database_url: str, *, cache_mb: int) -> None:
-        self._events = open_events(database_url)
-        self._rollups = open_rollups(database_url, self._events)
-        self._cache = Cache(cache_mb * MEBIBYTE)
+    def __init__(self, events_url: str, *, metadata_url: str | None = None, cache_mb: int) -> None:
+        """`metadata_url` is where properties are, if elsewhere; `cache_mb` is for decoded columns, in MiB."""
+        self._events = open_events(events_url, metadata_url=metadata_url)
+        self._counting: Counting
+        if keeps_events_alone(events_url):
+            self._counting = CountedByEngine(open_counting(events_url))
+        else:
+            self._counting = CountedFromSegments(self._events, open_rollups(events_url, self._events), cache_mb)
 
     def answer(self, request: Request) -> Answered:
         if isinstance(request, ExportRequest):
@@ -142,12 +149,63 @@ class Answerer:
     def body(self, query: Query, *, now: int, cursor_key: bytes, seconds: float) -> dict[str, Any]:
         """A report's body; ``report_timeout`` when it takes longer than so many seconds."""
         deadline = time.monotonic() + seconds
-        with executor(self._events, self._rollups, self._cache, deadline=deadline) as counting:
-            return report.run(counting, query, now=now, cursor_key=cursor_key)
+        with self._counting.executor(deadline) as executor:
+            return report.run(executor, query, now=now, cursor_key=cursor_key)
+
+    def close(self) -> None:
+        self._counting.close()
+        self._events.close()
+
+
+class Counting(Protocol):
+    """How the events of a store are counted."""
+
+    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
+        """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class CountedFromSegments:
+    """By this process, from segments and raw events."""
+
+    def __init__(self, events: EventStore, rollups: RollupStore, cache_mb: int) -> None:
+        self._events = events
+        self._rollups = rollups
+        self._cache = Cache(cache_mb * MEBIBYTE)
+
+    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
+        return executor(self._events, self._rollups, self._cache, deadline=deadline)
 
     def close(self) -> None:
         self._rollups.close()
-        self._events.close()
+
+
+class CountedByEngine(NamedTuple):
+    """By the engine itself."""
+
+    store: CountingStore
+
+    @contextmanager
+    def executor(self, deadline: float) -> Iterator[report.Executor]:
+        yield EngineExecutor(self.store, deadline)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class EngineExecutor(NamedTuple):
+    """A `report.Executor` until a deadline."""
+
+    store: CountingStore
+    deadline: float
+
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
+        return self.store.first_event(property_id, include_bots=include_bots)
+
+    def answer(self, query: Query, *, start: int, end: int) -> Answer:
+        return self.store.answer(query, start=start, end=end, deadline=self.deadline)
 
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
@@ -167,10 +225,10 @@ def exported(event: Event) -> dict[str, Any]:
     return fields
 
 
-def main() -> None:
-    """``python -m clickmeter.reporting SOCKET DATABASE_URL CACHE_MB``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    answerer = Answerer(sys.argv[2], cache_mb=int(sys.argv[3]))
+@contextmanager
+def opened(events_url: str, database_url: str, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
+    """The stores, opened to be asked: what answers a request."""
+    answerer = Answerer(events_url, metadata_url=database_url, cache_mb=cache_mb)
 
     def handle(payload: bytes) -> bytes:
         try:
@@ -178,8 +236,15 @@ def main() -> None:
         except Refusal as refusal:
             return encode(Refused(refusal.code, refusal.detail, refusal.issues, refusal.retry_after))
 
-    answer_requests(handle)
-    answerer.close()
+    with closing(answerer):
+        yield handle
+
+
+def main() -> None:
+    """``python -m clickmeter.reporting SOCKET EVENTS_URL DATABASE_URL CACHE_MB``; started by the server alone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with opened(sys.argv[2], sys.argv[3], cache_mb=int(sys.argv[4])) as handle:
+        answer_requests(handle)
 
 
 if __name__ == "__main__":

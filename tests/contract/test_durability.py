@@ -102,7 +102,7 @@ def test_a_killed_storing_process_is_started_again_and_nothing_is_lost(own_servi
     clients, stopping = load(site)
     for _ in range(3):
         time.sleep(0.4)
-        own_service.kill_child("clickmeter.ingest.storing")
+        own_service.kill_storing()
     time.sleep(1.5)
     finish(clients, stopping)
     stored = Counter(event["event_id"] for event in site.stored())

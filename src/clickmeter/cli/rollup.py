@@ -35,6 +35,8 @@ def group() -> None:
 
 @contextmanager
 def stores(settings: Settings) -> Iterator[tuple[EventStore, RollupStore]]:
+    if settings.events_url:
+        raise Refusal("not_available", "These events are counted by the engine they are in; nothing is rolled up.")
     with (
         closing(open_events(settings.database_url)) as events,
         closing(open_rollups(settings.database_url, events)) as rollups,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from clickmeter.storage.open import open_events
 from clickmeter.worker import answer_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from clickmeter.storage.protocol import EventStore
 
@@ -76,12 +77,19 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
         return store(events, batches[:middle]) + store(events, batches[middle:])
 
 
+@contextmanager
+def opened(events_url: str, database_url: str) -> Iterator[Callable[[bytes], bytes]]:
+    """The events, opened to be stored in: what answers a request."""
+    events = open_events(events_url, metadata_url=database_url, server_writes=True)
+    with closing(events):
+        yield lambda payload: encode(answer(events, decode_request(payload)))
+
+
 def main() -> None:
-    """``python -m clickmeter.ingest.storing SOCKET DATABASE_URL``; started by the server alone."""
+    """``python -m clickmeter.ingest.storing SOCKET EVENTS_URL DATABASE_URL``; started by the server alone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    events = open_events(sys.argv[2], server_writes=True)
-    answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
-    events.close()
+    with opened(sys.argv[2], sys.argv[3]) as handle:
+        answer_requests(handle)
 
 
 if __name__ == "__main__":

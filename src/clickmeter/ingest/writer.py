@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.errors import Refusal
 from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, decode_results, encode
-from clickmeter.worker import Worker
 
 if TYPE_CHECKING:
     from clickmeter.model import Batch
+    from clickmeter.worker import Seat, Worker
 
 MAX_WAITING_EVENTS = 12_000
 MAX_WAITING_BYTES = 32 * 1024 * 1024
@@ -43,8 +43,9 @@ class Waiting(NamedTuple):
 class Writer:
     """Takes batches from any number of requests and hands them to the process that owns the store's write side."""
 
-    def __init__(self, database_url: str) -> None:
-        self._worker = Worker(STORE_MODULE, [database_url])
+    def __init__(self, worker: Worker | Seat) -> None:
+        """`worker` is a process of STORE_MODULE, or a seat in one that stores, too."""
+        self._worker = worker
         self._waiting: deque[Waiting] = deque()
         self._under_way: deque[list[Waiting]] = deque()
         self._events = 0

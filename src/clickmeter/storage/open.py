@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from clickmeter.errors import Refusal
+from clickmeter.storage.clickhouse import engine as clickhouse
 from clickmeter.storage.sqlite import engine as sqlite
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, MetadataStore, RollupStore
+    from clickmeter.storage.protocol import CountingStore, EventStore, MetadataStore, RollupStore
 
 
 class Lock(Protocol):
@@ -29,12 +30,40 @@ class Engine(Protocol):
     def is_server_running(self, url: str) -> bool: ...
 
 
+class EventEngine(Protocol):
+    """What the folder of an engine offers that keeps events alone: properties and keys are in another database."""
+
+    def open_events(self, url: str, metadata: MetadataStore) -> EventStore: ...
+
+    def open_counting(self, url: str) -> CountingStore: ...
+
+    def is_of_one_process(self, url: str) -> bool: ...
+
+
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
+EVENT_ENGINES: dict[str, EventEngine] = dict.fromkeys(("clickhouse", "clickhouses", "chdb"), clickhouse)
+
+
+def scheme_of(url: str) -> str:
+    return url.partition(":")[0]
+
+
+def keeps_events_alone(url: str) -> bool:
+    """Whether the engine of a URL keeps events and nothing else; it counts them itself, without rollups."""
+    return scheme_of(url) in EVENT_ENGINES
+
+
+def is_of_one_process(events_url: str) -> bool:
+    """Whether whatever stores and counts these events has to be in one process."""
+    return keeps_events_alone(events_url) and EVENT_ENGINES[scheme_of(events_url)].is_of_one_process(events_url)
 
 
 def engine_of(url: str) -> Engine:
     """The engine a URL names by its scheme; ``store_unavailable`` for one that is not known."""
-    scheme = url.partition(":")[0]
+    scheme = scheme_of(url)
+    if scheme in EVENT_ENGINES:
+        sentence = f"{scheme}: keeps events alone; make it CLICKMETER_EVENTS_URL, beside a CLICKMETER_DATABASE_URL."
+        raise Refusal("store_unavailable", sentence)
     if scheme not in ENGINES:
         raise Refusal("store_unavailable", f"There is no engine for {scheme}: URLs; known are {', '.join(ENGINES)}.")
     return ENGINES[scheme]
@@ -45,12 +74,25 @@ def open_metadata(url: str) -> MetadataStore:
     return engine_of(url).open_metadata(url)
 
 
-def open_events(url: str, *, server_writes: bool = False) -> EventStore:
+def open_events(url: str, *, metadata_url: str | None = None, server_writes: bool = False) -> EventStore:
     """Events at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible.
 
-    `server_writes` is for the one process of a server that stores events.
+    `metadata_url` is where their properties are, if elsewhere. `server_writes` is for the one process of a server that
+    stores events.
     """
-    return engine_of(url).open_events(url, server_writes=server_writes)
+    if metadata_url in (None, url):
+        return engine_of(url).open_events(url, server_writes=server_writes)
+    if not keeps_events_alone(url):
+        names = ", ".join(EVENT_ENGINES)
+        sentence = f"Events apart from the rest are kept in {names} only; leave CLICKMETER_EVENTS_URL out otherwise."
+        raise Refusal("store_unavailable", sentence)
+    assert metadata_url is not None
+    return EVENT_ENGINES[scheme_of(url)].open_events(url, open_metadata(metadata_url))
+
+
+def open_counting(url: str) -> CountingStore:
+    """The events at `url`, to be counted by their engine, which is one that keeps events alone."""
+    return EVENT_ENGINES[scheme_of(url)].open_counting(url)
 
 
 def open_rollups(url: str, events: EventStore) -> RollupStore:

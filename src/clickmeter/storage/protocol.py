@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property
+    from clickmeter.query.query import Query
+    from clickmeter.query.sums import Sums
     from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
+
+Group = tuple[str | None, ...]
 
 
 class MetadataStore(Protocol):
@@ -26,6 +30,21 @@ class MetadataStore(Protocol):
 
     def secret(self, name: str) -> bytes:
         """32 random bytes, made the first time `name` is asked for and the same ever after."""
+        ...
+
+    def note(self, name: str) -> bytes | None:
+        """What `set_note` kept last under a name, or None."""
+        ...
+
+    def set_note(self, name: str, content: bytes) -> None:
+        """Keep up to a few MiB for the program itself, durably when this returns; the revision stays what it is."""
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """One holder of a name at a time, over all processes of this database; raises when it takes too long.
+
+        Lost at the latest when the process ends, however it ends. A `set_note` inside fails when it is lost.
+        """
         ...
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
@@ -46,6 +65,10 @@ class MetadataStore(Protocol):
 
     def delete_property(self, property_id: str, *, now: int) -> bool:
         """Make the property and its keys invisible at once; its events go with `EventStore.purge`. False if absent."""
+        ...
+
+    def deleted_properties(self) -> list[str]:
+        """The ids of all properties that were ever deleted."""
         ...
 
     def create_key(self, key: Key) -> None:
@@ -129,6 +152,46 @@ class EventStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class CountingStore(Protocol):
+    """Events in an engine that answers queries itself; for the others see `clickmeter.segments`."""
+
+    def answer(self, query: Query, *, start: int, end: int, deadline: float) -> Answer:
+        """What there is of a query in start <= ts < end (ms).
+
+        Raises ``report_timeout`` past the deadline, in seconds on the monotonic clock, and ``too_expensive``.
+        """
+        ...
+
+    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
+        """As of `EventStore`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Answer(Protocol):
+    """What a report is made of, for one query and one range of instants."""
+
+    def unattributed(self) -> dict[str, int]:
+        """How many matching events have no visitor id, and no session id."""
+        ...
+
+    def totals(self) -> Sums:
+        """Everything that matches, as one row."""
+        ...
+
+    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
+        """Every group that can be among the first `count` by a term of order_by, ties included, with its sums.
+
+        Sorted by their values, missing last; more than `count` of them when there are more at all.
+        """
+        ...
+
+    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
+        """For each of the given groups (absent ones too), the sums of each bucket between the edges (ms)."""
+        ...
 
 
 class RollupStore(Protocol):

@@ -10,13 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clickmeter import hosting, reporting
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
 from clickmeter.ingest.geo import Geo
-from clickmeter.ingest.writer import Writer
+from clickmeter.ingest.writer import STORE_MODULE, Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
-from clickmeter.storage.open import open_metadata
+from clickmeter.storage.open import is_of_one_process, keeps_events_alone, open_metadata
 from clickmeter.web import ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
@@ -27,8 +28,11 @@ from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 from clickmeter.web.reports import Reports
+from clickmeter.worker import Seat, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -71,16 +75,41 @@ ROUTES = (
 )
 
 
+class Processes:
+    """The processes beside the event loop that store and report: one each, or one for all where the engine says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        urls, cache = [settings.events_at, settings.database_url], str(settings.report_cache_mb)
+        self.storing: Worker | Seat
+        self.reporting: Sequence[Worker | Seat]
+        self._host: Worker | None = None
+        if is_of_one_process(settings.events_at):
+            self._host = Worker(hosting.MODULE, [*urls, cache], channels=1 + settings.report_workers)
+            self.storing, *self.reporting = [Seat(channel) for channel in self._host.channels]
+        else:
+            self.storing = Worker(STORE_MODULE, urls)
+            self.reporting = [Worker(reporting.MODULE, [*urls, cache]) for _ in range(settings.report_workers)]
+
+    async def start(self) -> None:
+        """Start the one for all; the others are started by whoever asks them."""
+        if self._host is not None:
+            await self._host.start()
+
+    async def stop(self) -> None:
+        if self._host is not None:
+            await self._host.stop()
+
+
 class Server:
     """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
 
     def __init__(self, settings: Settings) -> None:
-        url = settings.database_url
-        self._metadata = Metadata(lambda: open_metadata(url))
+        self._metadata = Metadata(lambda: open_metadata(settings.database_url))
         self._gate = Gate(self._metadata)
-        self._writer = Writer(url)
-        self._rolling = Rolling(url)
-        self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
+        self._processes = Processes(settings)
+        self._writer = Writer(self._processes.storing)
+        self._rolling = None if keeps_events_alone(settings.events_at) else Rolling(settings.database_url)
+        self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
         self._proxies = settings.trusted_proxies
         self.backlog = Backlog()
@@ -90,8 +119,10 @@ class Server:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
         await self._gate.start()
+        await self._processes.start()
         await self._writer.start()
-        await self._rolling.start()
+        if self._rolling is not None:
+            await self._rolling.start()
         await self._pool.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
@@ -122,8 +153,10 @@ class Server:
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
         await self._writer.stop()
-        await self._rolling.stop()
+        if self._rolling is not None:
+            await self._rolling.stop()
         await self._pool.stop()
+        await self._processes.stop()
         await self._gate.stop()
         await self._metadata.stop()
 

@@ -30,7 +30,7 @@ MAX_POSITION_DIGITS = 18
 class Reports:
     """The handlers of everything under a property that is read."""
 
-    def __init__(self, *, access: Access, pool: ReportPool, rolling: Rolling, cursor_key: bytes) -> None:
+    def __init__(self, *, access: Access, pool: ReportPool, rolling: Rolling | None, cursor_key: bytes) -> None:
         self._access = access
         self._pool = pool
         self._rolling = rolling
@@ -77,7 +77,8 @@ class Reports:
     async def _report(self, request: Request, endpoint: str) -> Response:
         property_ = await self._access.reader(request)
         asked = self._request(request, endpoint, property_)
-        await self._rolling.catch_up()
+        if self._rolling is not None:
+            await self._rolling.catch_up()
         return respond(await self._pool.ask(asked))
 
     def _request(self, request: Request, endpoint: str, property_: Property) -> ReportRequest:

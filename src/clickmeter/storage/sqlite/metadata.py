@@ -11,7 +11,7 @@ import msgspec
 
 from clickmeter.errors import Refusal
 from clickmeter.model import Key, Property
-from clickmeter.storage.sqlite.file import open_file, translated
+from clickmeter.storage.sqlite.file import locked, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
@@ -41,6 +41,19 @@ class SqliteMetadata:
             "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
         )
         return bytes(self._rows("SELECT value FROM store WHERE name = ?", (f"secret:{name}",))[0][0])
+
+    def note(self, name: str) -> bytes | None:
+        rows = self._rows("SELECT value FROM store WHERE name = ?", (f"note:{name}",))
+        return bytes(rows[0][0]) if rows else None
+
+    def set_note(self, name: str, content: bytes) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute("REPLACE INTO store VALUES (?, ?)", (f"note:{name}", content))
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        with locked(f"{self._path}-{name}.lock"):
+            yield
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
         values = to_columns(msgspec.structs.asdict(property_))
@@ -76,6 +89,9 @@ class SqliteMetadata:
         return self._change(
             "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
         )
+
+    def deleted_properties(self) -> list[str]:
+        return [id_ for (id_,) in self._rows("SELECT id FROM properties WHERE deleted_at IS NOT NULL")]
 
     def create_key(self, key: Key) -> None:
         with translated(self._path), self._transaction():

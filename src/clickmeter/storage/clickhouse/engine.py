@@ -1,0 +1,24 @@
+"""ClickHouse and chDB as `storage.open` sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickmeter.storage.clickhouse.counting import ClickhouseCounting
+from clickmeter.storage.clickhouse.events import ClickhouseEvents
+
+if TYPE_CHECKING:
+    from clickmeter.storage.protocol import MetadataStore
+
+
+def open_events(url: str, metadata: MetadataStore) -> ClickhouseEvents:
+    return ClickhouseEvents(url, metadata)
+
+
+def open_counting(url: str) -> ClickhouseCounting:
+    return ClickhouseCounting(url)
+
+
+def is_of_one_process(url: str) -> bool:
+    """Whether it is chDB, which lets one process at a time open a directory."""
+    return url.startswith("chdb:")

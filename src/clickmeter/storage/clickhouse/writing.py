@@ -1,0 +1,211 @@
+"""How does every event get into ClickHouse exactly once? The one path by which rows are stored.
+
+ClickHouse has no unique keys, so whoever holds the lock looks up which ids are there and inserts the others. What is
+about to be inserted is first noted in the metadata store (the journal): when it is not known what became of an insert,
+because the connection was lost or the writer died, the same rows are inserted again with the same token, which
+ClickHouse recognizes, however late the first attempt arrives. Nothing is looked up anew until that is settled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zlib
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clickmeter.model import Batch, Event
+from clickmeter.storage.clickhouse.connection import Failed
+from clickmeter.storage.clickhouse.rows import Keys, split_key, to_columns
+from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from clickmeter.storage.clickhouse.connection import Connection
+    from clickmeter.storage.protocol import MetadataStore
+
+LOCK = "events"
+JOURNAL = "events journal"
+ATTEMPTS = 3
+FAST_COMPRESSION = 1
+FIRST_MONTH = 201_501
+
+INSERT_SETTINGS = {
+    "async_insert": 0,
+    "wait_for_async_insert": 1,
+    "insert_deduplicate": 1,
+    "deduplicate_insert": "enable",
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": MAX_PARTITIONS,
+    "throw_on_max_partitions_per_insert_block": 1,
+}
+"""Every setting an insert's exactness rests on: what ClickHouse does without them has changed before."""
+LOOKUP_SETTINGS = {"optimize_use_projections": 1, "select_sequential_consistency": 1}
+
+log = logging.getLogger("clickmeter.clickhouse")
+
+Row = tuple[str, int, Event]
+Key = tuple[int, int]
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """What one insert is about to store: events that are not there, numbered from `first` in their order."""
+
+    first: int
+    batches: list[Batch]
+
+    def rows(self) -> list[Row]:
+        pairs = [(batch.property_id, event) for batch in self.batches for event in batch.events]
+        return [(property_id, seq, event) for seq, (property_id, event) in enumerate(pairs, self.first)]
+
+
+encode_entry = msgspec.msgpack.Encoder().encode
+decode_entry = msgspec.msgpack.Decoder(Entry).decode
+
+
+class EventWriter:
+    """Stores batches, one holder of the lock at a time, whichever process it is in."""
+
+    def __init__(self, connection: Connection, metadata: MetadataStore) -> None:
+        self._connection = connection
+        self._metadata = metadata
+        self._table = f"{quoted(connection.database)}.events"
+        self._keys = Keys(metadata.secret("visitor key"))
+        self._settled: bytes | None = None
+        self._last = 0
+
+    def append(self, batches: Sequence[Batch]) -> list[int | None]:
+        """See `EventStore.append`."""
+        with self._metadata.exclusive(LOCK):
+            self._settle()
+            live = {id_ for id_ in {batch.property_id for batch in batches} if self._metadata.property(id_)}
+            fresh = self._fresh([batch for batch in batches if batch.property_id in live])
+            if any(batch.events for batch in fresh):
+                self._store(Entry(self._last + 1, fresh))
+        stored = iter(fresh)
+        return [
+            len(batch.events) - len(next(stored).events) if batch.property_id in live else None for batch in batches
+        ]
+
+    def check(self) -> None:
+        """Raise when nothing can be stored."""
+        with self._metadata.exclusive(LOCK):
+            self._settle()
+            with self._connection.refusing():
+                self._connection.rows("SELECT 1")
+
+    def _fresh(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The same batches with only the events that are not stored yet, each id once."""
+        seen = {property_id: self._stored(property_id, events) for property_id, events in by_property(batches)}
+        return [Batch(batch.property_id, list(unseen(batch.events, seen[batch.property_id]))) for batch in batches]
+
+    def _stored(self, property_id: str, events: Sequence[Event]) -> set[Key]:
+        """The keys of those events that are stored."""
+        numbers = sorted({split_key(event.event_id)[0] for event in events})
+        sql = f"""
+            SELECT event_key, key_kind FROM {self._table}
+            WHERE property_id = {{property:String}} AND event_key IN {{keys:Array(UInt128)}}
+        """
+        with self._connection.refusing():
+            return set(self._connection.rows(sql, {"property": property_id, "keys": numbers}, LOOKUP_SETTINGS))
+
+    def _store(self, entry: Entry) -> None:
+        rows = entry.rows()
+        noted = zlib.compress(encode_entry(entry), FAST_COMPRESSION)
+        self._settled = None
+        self._metadata.set_note(JOURNAL, noted)
+        try:
+            self._insert(rows, token_of(rows))
+        except Failed as failed:
+            if failed.code is not None:
+                # It was answered, so nothing of it can arrive any more; what is stored of it will be found.
+                self._metadata.set_note(JOURNAL, b"")
+            raise self._connection.refusal(failed) from failed
+        self._settled, self._last = noted, rows[-1][1]
+
+    def _settle(self) -> None:
+        """Have it known what became of the last insert, whoever made it."""
+        noted = self._metadata.note(JOURNAL)
+        if self._settled is not None and noted == self._settled:
+            return
+        with self._connection.refusing():
+            [(stored,)] = self._connection.rows(f"SELECT max(seq) FROM {self._table}")
+        rows = decode_entry(zlib.decompress(noted)).rows() if noted else []
+        last = rows[-1][1] if rows else 0
+        # Whoever stored later ones had settled this one.
+        if last >= stored:
+            with self._connection.refusing():
+                self._insert(list(self._missing(rows)), token_of(rows))
+        self._settled, self._last = noted or b"", max(stored, last)
+
+    def _missing(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """The rows of those months that hold none of them: a month's rows are stored together or not at all.
+
+        Asked rather than left to the token, since ClickHouse's memory of tokens may be lost in a power cut.
+        """
+        for _, of_month in groupby(sorted(rows, key=month_of), month_of):
+            listed = list(of_month)
+            property_id, _, event = listed[0]
+            if split_key(event.event_id) not in self._stored(property_id, [event]):
+                yield from listed
+
+    def _insert(self, rows: Sequence[Row], token: str) -> None:
+        """Insert the rows, a few months at a time; raises Failed.
+
+        ClickHouse puts the month before the token: what is repeated of an entry is recognized month by month.
+        """
+        for months in chunks(rows):
+            self._insert_once(to_columns(months, self._keys), INSERT_SETTINGS | {"insert_deduplication_token": token})
+
+    def _insert_once(self, columns: list[list[Any]], settings: dict[str, Any]) -> None:
+        """Insert one chunk; the same again as long as it is not known what became of it."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._connection.insert("events", COLUMNS, columns, settings)
+            except Failed as failed:
+                if failed.code is not None or attempt == ATTEMPTS:
+                    raise
+                log.warning("What became of an insert is not known; trying again. attempt=%d: %s", attempt, failed)
+        return None
+
+
+def by_property(batches: Sequence[Batch]) -> Iterator[tuple[str, list[Event]]]:
+    """The events of each property, over all batches."""
+    for property_id in {batch.property_id for batch in batches}:
+        yield property_id, [event for batch in batches if batch.property_id == property_id for event in batch.events]
+
+
+def unseen(events: Iterable[Event], seen: set[Key]) -> Iterator[Event]:
+    """The events whose keys are not seen yet; they are now."""
+    for event in events:
+        key = split_key(event.event_id)
+        if key not in seen:
+            seen.add(key)
+            yield event
+
+
+def month_of(row: Row) -> int:
+    """The partition of a row, as `schema.PARTITION` has it."""
+    moment = datetime.fromtimestamp(row[2].ts // 1000, UTC)
+    return max(moment.year * 100 + moment.month, FIRST_MONTH)
+
+
+def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows in parts of at most MAX_PARTITIONS months."""
+    months = sorted({month_of(row) for row in rows})
+    for at in range(0, len(months), MAX_PARTITIONS):
+        wanted = {*months[at : at + MAX_PARTITIONS]}
+        yield [row for row in rows if month_of(row) in wanted]
+
+
+def token_of(rows: Sequence[Row]) -> str:
+    """What makes an insert the same as its repetition: the ids, and the place in the order of arrival."""
+    hash_ = hashlib.blake2b(digest_size=16)
+    for property_id, seq, event in rows:
+        hash_.update(f"{property_id}\n{seq}\n{event.event_id}\n".encode())
+    return hash_.hexdigest()
