@@ -15,6 +15,7 @@ from clickmeter.web import server
 from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import read_body
 from clickmeter.web.ingest import ANSWER_HEADERS, respond
+from clickmeter.web.serving import serve
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -46,7 +47,7 @@ class Constant:
 def main() -> None:
     settings = config.load({}, {"database_url": sys.argv[1], "port": "0", "log_level": "warning"})
     with patch.object(server, "Server", Constant):
-        server.serve(settings, on_ready=lambda url: print(url, flush=True))
+        serve(settings, on_ready=lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from clickmeter_client import Admin, EventSender, Reports
 START_SECONDS = 30
 STOP_SECONDS = 20
 STORING = re.compile(r"clickmeter\.(ingest\.storing|hosting)\b")
+SERVER_SECRET = "a secret of the tests alone".replace(" ", "-").ljust(32, "!")
 
 
 class Service:
@@ -28,7 +29,12 @@ class Service:
         """`events_url` is where events are kept, if apart."""
         self.database_url = database_url
         self.events_url = events_url
-        self._settings = {"CLICKMETER_RATE_LIMIT": "off", "CLICKMETER_LOG_LEVEL": "warning", **settings}
+        self._settings = {
+            "CLICKMETER_RATE_LIMIT": "off",
+            "CLICKMETER_LOG_LEVEL": "warning",
+            "CLICKMETER_SECRET_KEY": SERVER_SECRET,
+            **settings,
+        }
         self._process: subprocess.Popen[str] | None = None
         self._port = "0"
         self.log: list[str] = []

@@ -226,7 +226,6 @@ def test_what_cannot_be_is_one_sentence(run: Run, args: list[str], about: str) -
         ["key", "create", "x"],
         ["key", "create", "--type", "write"],
         ["key", "create", "x", "--type", "admin"],
-        ["key", "create", "x", "--type", "signing"],
         ["report", "overview"],
         ["report", "overview", "x", "--limit", "5"],
         ["report", "nope", "x"],

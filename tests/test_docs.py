@@ -25,7 +25,7 @@ from clickmeter.query.fields import DIMENSIONS, ENDPOINTS, FORMATS, INTERVALS, M
 from clickmeter.web.app import INGEST, ROUTES
 from clickmeter.web.ingest import IngestAnswer
 from clickmeter.web.limits import CLIENT, FAILED_CREDENTIALS, REPORT_KEY, WRITE_KEY
-from service import Service, sqlite_url
+from service import SERVER_SECRET, Service, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +46,11 @@ SERVER = "127.0.0.1:8000"
 SECONDS = 60
 
 MASKS = (
-    (re.compile(r"(cm_[wra])_\w+"), r"\1_KEY"),
+    (re.compile(r"(cm_[wras])_[\w-]+"), r"\1_KEY"),
+    (re.compile(r"\bey[\w-]+\.[\w-]+\.[\w-]+"), "TOKEN"),
     (re.compile(r"(\bid\W+)[0-9A-Za-z]{12}\b"), r"\1KEY_ID"),
     (re.compile(r"((?:created|created_at|received_at)\W+)\d{4}-\d\d-\d\dT[\d:.]+Z"), r"\1NOW"),
-    (re.compile(r'("request_id": )"[0-9a-f]{32}"'), r'\1"REQUEST"'),
+    (re.compile(r'("request_id": ?)"[0-9a-f]{32}"'), r'\1"REQUEST"'),
     (re.compile(r'("next_cursor": )"[\w-]{60}"'), r'\1"CURSOR"'),
 )
 """What differs from run to run."""
@@ -277,6 +278,7 @@ def run(steps: list[Step], directory: Path, server: str) -> list[str]:
     """What each step prints, in one shell in a directory of its own, its errors included."""
     script = "exec 2>&1\n" + "".join(f"{step.commands}\nprintf '\\n%s\\n' '{MARK}'\n" for step in steps)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
+    environment["CLICKMETER_SECRET_KEY"] = SERVER_SECRET  # as the server's
     environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environment["PATH"]))
     done = subprocess.run(
         ["bash", "-c", script.replace(SERVER, server)],

@@ -30,6 +30,19 @@ def test_events_are_sent_exactly_as_they_are(peer: Peer) -> None:
     }
 
 
+def test_a_function_gives_each_request_its_token(peer: Peer) -> None:
+    tokens = iter(["first.token", "second.token"])
+    ingest = Ingest(peer.url, property_id="prop_1", write_key=lambda: next(tokens), timeout=5)
+    ingest.post_events([])
+    ingest.post_events([])
+    assert [asked.headers["Authorization"] for asked in peer.asked] == ["Bearer first.token", "Bearer second.token"]
+    with pytest.raises(Unreachable, match="StopIteration"):
+        ingest.post_events([])
+    with pytest.raises(Unreachable, match="line ends"):
+        Ingest(peer.url, property_id="prop_1", write_key=lambda: "two\nlines", timeout=5).post_events([])
+    assert len(peer.asked) == 2
+
+
 def test_no_events_is_a_request_too(peer: Peer) -> None:
     assert ingest_to(peer).post_events([]).accepted == 0
     assert peer.asked[0].events == []

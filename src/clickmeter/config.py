@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 PREFIX = "CLICKMETER_"
 TEST_PREFIX = "CLICKMETER_TEST_"
+
+MIN_SECRET, MIN_SECRET_VARIETY = 32, 8
+"""How long a server secret is, and of how many different characters: short ones and repeated ones can be guessed."""
+PRINTABLE = re.compile("[!-~]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -28,9 +33,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_url: str
     host: str
     port: int
+    workers: int
     rate_limit: bool
     trusted_proxies: tuple[Network, ...]
     geoip_database: str
+    secret_key: tuple[str, ...]
     report_workers: int
     report_cache_mb: int
     log_level: str
@@ -49,6 +56,8 @@ class Setting(NamedTuple):
     parse: Callable[[str], Any]
     metavar: str
     description: str
+    is_secret: bool = False
+    """Whether its value must never be shown."""
 
     @property
     def variable(self) -> str:
@@ -93,6 +102,16 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def parse_secrets(text: str) -> tuple[str, ...]:
+    secrets = tuple(part.strip() for part in text.split(",") if part.strip())
+    for secret in secrets:
+        if len(secret) < MIN_SECRET or not PRINTABLE.fullmatch(secret) or len(set(secret)) < MIN_SECRET_VARIETY:
+            raise ValueError(
+                f"a secret is {MIN_SECRET} or more random characters of ASCII; openssl rand -base64 32 makes one"
+            )
+    return secrets
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "database_url",
@@ -110,6 +129,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
     Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),
+    Setting(
+        "workers",
+        "1",
+        parse_integer(1, 64),
+        "N",
+        "How many processes serve the port; more than one needs an engine that several servers may share.",
+    ),
     Setting(
         "rate_limit",
         "on",
@@ -130,6 +156,14 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         "PATH",
         "A MaxMind-format .mmdb file to derive country, region and city from; needs the extra clickmeter[geo].",
+    ),
+    Setting(
+        "secret_key",
+        "",
+        parse_secrets,
+        "SECRET",
+        "The server secret that signing keys are derived from; several, comma-separated, while it is being replaced.",
+        is_secret=True,
     ),
     Setting(
         "report_workers",
@@ -165,6 +199,24 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     return Settings(**{setting.name: value_of(setting, environ, flags or {}) for setting in SETTINGS})
 
 
+def as_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment like this one from which `load` makes the same settings, for another process."""
+    others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    texts = {setting.variable: as_text(getattr(settings, setting.name)) for setting in SETTINGS}
+    return others | {variable: text for variable, text in texts.items() if text}
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def url_of(host: str, port: int) -> str:
+    """The address of a server that listens there, for people and browsers."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Any:
     flag = flags.get(setting.name)
     origin, text = (setting.flag, flag) if flag is not None else (setting.variable, environ.get(setting.variable))
@@ -173,7 +225,8 @@ def value_of(setting: Setting, environ: Mapping[str, str], flags: Mapping[str, s
     try:
         return setting.parse(text)
     except ValueError as error:
-        raise ConfigError(f"{origin} cannot be {text!r}: {error}.") from None
+        value = "what it is" if setting.is_secret else repr(text)
+        raise ConfigError(f"{origin} cannot be {value}: {error}.") from None
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:

@@ -34,9 +34,13 @@ CODES: dict[str, Code] = {
     # 401 and 403: who may
     "missing_credential": Code(401, "A credential is needed"),
     "invalid_credential": Code(401, "The credential is not valid"),
+    "invalid_token": Code(401, "A claim of the token is not valid"),
+    "token_expired": Code(401, "The token has expired"),
+    "token_too_long_lived": Code(401, "The token lives too long"),
     "wrong_key_type": Code(403, "The credential is of the wrong kind"),
     "key_property_mismatch": Code(403, "The credential is for another property"),
     "origin_not_allowed": Code(403, "The origin is not allowed"),
+    "tokens_only": Code(403, "Only signed tokens may send events"),
     # 404 to 417: HTTP
     "not_found": Code(404, "There is nothing at this path"),
     "property_not_found": Code(404, "There is no such property"),

@@ -12,7 +12,7 @@ import msgspec
 
 PAGEVIEW = "pageview"
 
-KeyType = Literal["write", "read", "admin"]
+KeyType = Literal["write", "read", "admin", "signing"]
 Identity = Literal["client", "cookieless", "none"]
 AddressPolicy = Literal["none", "truncated", "full"]
 BotPolicy = Literal["flag", "drop"]
@@ -34,7 +34,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential as stored: never its secret, only the secret's hash (32 bytes)."""
+    """A credential as stored: the hash of its text (32 bytes), and the text itself only where nothing else will do."""
 
     id: str
     type: KeyType
@@ -43,6 +43,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     secret_hash: bytes
     created_at: int
     revoked_at: int | None = None
+    text: str | None = None
+    """The whole text of a signing key made without a server secret to derive it from; None for every other key."""
 
 
 class Event(msgspec.Struct, array_like=True, kw_only=True, gc=False):

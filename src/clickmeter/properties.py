@@ -26,7 +26,7 @@ MAX_SHOWN = 100
 ID = re.compile("[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
-NOT_AVAILABLE: dict[str, Any] = {"identity": "client", "ip": "none", "retention_days": None, "tokens_only": False}
+NOT_AVAILABLE: dict[str, Any] = {"identity": "client", "ip": "none", "retention_days": None}
 """Settings of the contract whose behaviour does not exist yet, with the one value each has until then."""
 
 
@@ -142,9 +142,16 @@ def check_bots(value: Any) -> str:
     return str(value)
 
 
+def check_switch(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise ValueError("true or false is needed")
+    return value
+
+
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "name": check_name,
     "timezone": check_timezone,
     "allowed_origins": check_origins,
     "bots": check_bots,
+    "tokens_only": check_switch,
 }

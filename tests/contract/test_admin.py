@@ -140,9 +140,7 @@ def test_every_kind_of_key_opens_only_its_own_doors(site: Site) -> None:
             assert refusal(lambda: admin.property(site.id)) == (403, "wrong_key_type")
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"), [("identity", "cookieless"), ("ip", "full"), ("retention_days", 30), ("tokens_only", True)]
-)
+@pytest.mark.parametrize(("setting", "value"), [("identity", "cookieless"), ("ip", "full"), ("retention_days", 30)])
 def test_a_setting_that_does_nothing_yet_is_refused_and_not_stored(site: Site, setting: Any, value: Any) -> None:
     with site.service.admin() as admin:
         before = admin.property(site.id)

@@ -12,6 +12,8 @@ from clickmeter_client.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from clickmeter_client.transport import Credential
+
 SCHEMA_VERSION = 1
 GZIP_OVER = 4096
 """Bodies above this many bytes are sent compressed: below it the processor time buys no packet."""
@@ -48,7 +50,7 @@ class IngestResult:
 class Ingest:
     """Hands events to one property, one request at a time, without a queue and without retries."""
 
-    def __init__(self, url: str, *, property_id: str, write_key: str, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, *, property_id: str, write_key: Credential, timeout: float = 10.0) -> None:
         """`url` is the server's address; `timeout` is in seconds, for the connection and for each wait for data."""
         self._transport = Transport(url, credential=write_key, timeout=timeout)
         self._envelope = f'{{"schema_version":{SCHEMA_VERSION},"property_id":{json.dumps(property_id)},"events":['

@@ -31,7 +31,7 @@ from clickmeter_client.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from clickmeter_client.transport import Answer
+    from clickmeter_client.transport import Answer, Credential
 
 
 class Reports:
@@ -41,7 +41,7 @@ class Reports:
     it does not answer, and `UnexpectedAnswer` when something else answers at this URL.
     """
 
-    def __init__(self, url: str, *, property_id: str, read_key: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, property_id: str, read_key: Credential, timeout: float = 30.0) -> None:
         """`timeout` is in seconds, for the connection and for each wait for data; reports may take the server 10 s."""
         self._transport = Transport(url, credential=read_key, timeout=timeout)
         self._path = f"/v1/properties/{quote(property_id, safe='')}/"

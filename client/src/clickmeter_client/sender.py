@@ -23,6 +23,8 @@ from clickmeter_client.ingest import Ingest, IngestResult, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from clickmeter_client.transport import Credential
+
 log = logging.getLogger("clickmeter_client")
 WhenFull = Literal["drop", "block"]
 LARGEST_EVENT = 1_000_000
@@ -50,7 +52,7 @@ class EventSender:
         url: str,
         *,
         property_id: str,
-        write_key: str,
+        write_key: Credential,
         timeout: float = 10.0,
         linger: float = 0.2,
         batch_events: int = 500,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import selectors
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -13,10 +14,12 @@ from clickmeter_client.errors import UnexpectedAnswer, Unreachable, api_error
 from clickmeter_client.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from http.client import HTTPMessage
 
 T = TypeVar("T")
+Credential = str | Callable[[], str]
+"""A key or a token; or a function that gives one, called before each request, for tokens that end."""
 USER_AGENT = f"clickmeter-client/{__version__} (Python)"
 IDLE_CONNECTIONS = 4
 
@@ -57,20 +60,18 @@ class Transport:
     connection and each wait for data. Redirects are not followed; proxies of the environment are not used.
     """
 
-    def __init__(self, url: str, *, credential: str, timeout: float) -> None:
+    def __init__(self, url: str, *, credential: Credential, timeout: float) -> None:
         self._idle: list[HTTPConnection] = []  # list.append and list.pop are atomic: the list is the whole pool
         self._is_open = True
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"{url!r} is not the address of a server; write it like https://stats.example.com.")
-        if not re.fullmatch(r"[!-~]+", credential):
-            raise ValueError("The key is empty or holds a character no key has; copy it again, without line ends.")
+        self._credential = credential if callable(credential) else _fixed(credential)
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._host = parts.hostname
         self._port = parts.port or (443 if parts.scheme == "https" else 80)  # left to http.client, [::1] is misread
         self._prefix = parts.path.rstrip("/")
         self._timeout = timeout
-        self._headers = {"Authorization": f"Bearer {credential}", "User-Agent": USER_AGENT}
 
     def request(
         self,
@@ -83,9 +84,10 @@ class Transport:
     ) -> Answer:
         """One exchange. Raises `Unreachable` without a whole answer, `ApiError` for one that is not 2xx."""
         target = self._prefix + path + ("?" + urlencode(query) if query else "")
+        own = {"Authorization": f"Bearer {self._current_credential()}", "User-Agent": USER_AGENT}
         connection = self._connection()
         try:
-            connection.request(method, target, body=body, headers={**self._headers, **(headers or {})})
+            connection.request(method, target, body=body, headers={**own, **(headers or {})})
             response = connection.getresponse()
             content = response.read()
         except (OSError, HTTPException, UnicodeError) as problem:
@@ -114,6 +116,13 @@ class Transport:
     def __del__(self) -> None:
         self.close()
 
+    def _current_credential(self) -> str:
+        """The key or token to send now; `Unreachable` when the caller's function fails, so that events are retried."""
+        try:
+            return _checked(self._credential())
+        except Exception as problem:
+            raise Unreachable(f"There is no key or token to send: {problem!r}") from problem
+
     def _connection(self) -> HTTPConnection:
         while self._idle:
             connection = self._idle.pop()
@@ -127,6 +136,17 @@ class Transport:
             connection.close()
         else:
             self._idle.append(connection)
+
+
+def _fixed(credential: str) -> Callable[[], str]:
+    _checked(credential)
+    return lambda: credential
+
+
+def _checked(credential: str) -> str:
+    if not re.fullmatch(r"[!-~]+", credential):
+        raise ValueError("The key is empty or holds a character no key has; copy it again, without line ends.")
+    return credential
 
 
 def _is_alive(connection: HTTPConnection) -> bool:

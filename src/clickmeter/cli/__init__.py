@@ -41,6 +41,7 @@ COMMANDS = {
     "demo": Entry("demonstration", "demo", "Fill a database with made-up traffic, and serve it."),
     "property": Entry("property", "group", "Create, list, show, change and delete properties."),
     "key": Entry("key", "group", "Create, list and revoke keys."),
+    "token": Entry("token", "token", "Sign a token that sends events or reads reports for a while."),
     "report": Entry("report", "group", "Read a report in the terminal, or as JSON."),
     "rollup": Entry("rollup", "group", "Show how far events are rolled up, and roll them up anew."),
     "import": Entry("access_log", "group", "Bring in pageviews from a web server's access log."),

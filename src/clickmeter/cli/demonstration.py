@@ -15,7 +15,7 @@ from clickmeter.cli.property import unknown
 from clickmeter.cli.serving import new_access, welcome
 from clickmeter.model import Batch
 from clickmeter.storage.open import lock_server, open_events, open_metadata
-from clickmeter.web import server
+from clickmeter.web.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def demo(*, settings: Settings, days: int) -> None:
     finally:
         lock.release()
     click.echo(f"Added {added:,} events to the last {days} days of {len(properties)} properties.")
-    server.serve(settings, on_ready=lambda url: click.echo(welcome(url, new_access(settings, properties), settings)))
+    serve(settings, on_ready=lambda url: click.echo(welcome(url, new_access(settings, properties), settings)))
 
 
 def create_properties(settings: Settings, now: int) -> list[Property]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from clickmeter.config import Settings
     from clickmeter.model import KeyType
 
+STORED_AS_IT_IS = (
+    "CLICKMETER_SECRET_KEY is not set, so the signing key is stored as it is, and who reads the database can sign "
+    "tokens; set the same secret for this command and for the server, and make another key."
+)
 PROPERTY = click.argument("property_id", metavar="[PROPERTY]", required=False)
 
 
@@ -27,8 +31,8 @@ PROPERTY = click.argument("property_id", metavar="[PROPERTY]", required=False)
 def group() -> None:
     """Create, list and revoke keys.
 
-    A write key sends events and may be public; a read key reads the reports of its property; an admin key manages
-    everything.
+    A write key sends events and may be public; a read key reads the reports of its property; a signing key signs tokens
+    that do either for a while; an admin key manages everything.
     """
 
 
@@ -36,7 +40,7 @@ def group() -> None:
 @PROPERTY
 @click.option("--type", "type_", type=click.Choice(list(keys.LETTERS)), required=True, help="What the key may do.")
 @with_json
-@with_settings("database_url")
+@with_settings("database_url", "secret_key")
 def create(*, settings: Settings, property_id: str | None, type_: KeyType, as_json: bool) -> None:
     """Create a key of PROPERTY, or an admin key, which has none. It is shown only now."""
     if (property_id is None) != (type_ == "admin"):
@@ -46,16 +50,26 @@ def create(*, settings: Settings, property_id: str | None, type_: KeyType, as_js
             else f"A {type_} key belongs to a property; give its id as PROPERTY."
         )
     require_stdout()
-    made = keys.new_key(type_, property_id, now=time.time_ns() // 1_000_000)
+    made = new_key(type_, property_id, settings)
     with closing(open_metadata(settings.database_url)) as metadata:
         if property_id is not None:
             known_property(metadata, property_id)
         metadata.create_key(made.key)
+    if made.key.text is not None:
+        click.echo(f"Warning: {STORED_AS_IT_IS}", err=True)
     if as_json:
         print_json({"id": made.key.id, "key": made.text})
         return
     print_fields({"id": made.key.id, "type": type_, "property": property_id or "all", "key": made.text})
     click.echo("\nThe key is shown only this once; keep it.")
+
+
+def new_key(type_: KeyType, property_id: str | None, settings: Settings) -> keys.NewKey:
+    now = time.time_ns() // 1_000_000
+    if type_ == "signing":
+        assert property_id is not None
+        return keys.new_signing_key(property_id, now=now, server_secrets=settings.secret_key)
+    return keys.new_key(type_, property_id, now=now)
 
 
 @group.command("list")

@@ -30,6 +30,10 @@ PURGE_ROWS = 1_000
 timezone = click.option("--timezone", metavar="TZ", help="IANA time zone that its days begin in, e.g. Europe/Berlin.")
 bots = click.option("--bots", type=click.Choice(["flag", "drop"]), help="Keep bots, flagged; or do not store them.")
 
+tokens_only = click.option(
+    "--tokens-only/--keys-too", default=None, help="Take events with signed tokens alone; or with write keys, too."
+)
+
 
 @click.group("property")
 def group() -> None:
@@ -45,6 +49,7 @@ def group() -> None:
 @timezone
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="A web origin that may send; repeatable.")
 @bots
+@tokens_only
 @with_json
 @with_settings("database_url")
 def create(*, settings: Settings, name: str, id_: str | None, as_json: bool, **given: Any) -> None:
@@ -98,6 +103,7 @@ def show(*, settings: Settings, property_id: str, as_json: bool) -> None:
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="Replaces the list of origins; repeatable.")
 @click.option("--any-origin", is_flag=True, help="Empties the list of origins: every origin may send.")
 @bots
+@tokens_only
 @with_settings("database_url")
 def update(*, settings: Settings, property_id: str, any_origin: bool, **given: Any) -> None:
     """Change some settings of a property and leave the others."""
@@ -107,7 +113,9 @@ def update(*, settings: Settings, property_id: str, any_origin: bool, **given: A
     if any_origin:
         fields["allowed_origins"] = []
     if not fields:
-        raise click.UsageError("Nothing to change; give --name, --timezone, --origin, --any-origin or --bots.")
+        raise click.UsageError(
+            "Nothing to change; give --name, --timezone, --origin, --any-origin, --bots or --tokens-only."
+        )
     with closing(open_metadata(settings.database_url)) as metadata:
         known_property(metadata, property_id)
         changed = metadata.update_property(property_id, changed_fields(fields))
@@ -197,5 +205,6 @@ def described(property_: Property) -> dict[str, str]:
         "timezone": property_.timezone,
         "origins": " ".join(property_.allowed_origins) or "any",
         "bots": property_.bots,
+        **({"events": "with signed tokens only"} if property_.tokens_only else {}),
         "created": public_property(property_)["created_at"],
     }

@@ -22,7 +22,7 @@ from clickmeter.config import load
 from clickmeter.model import PAGEVIEW
 from clickmeter.query.time import rfc3339
 from clickmeter.storage.open import open_metadata
-from clickmeter.web import server
+from clickmeter.web.serving import serve as serve_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Access(NamedTuple):
 @with_settings(*EVERY)
 def serve(*, settings: Settings) -> None:
     """Serve the API until Ctrl-C or SIGTERM."""
-    server.serve(settings, on_ready=lambda url: click.echo(f"Clickmeter serves on {url}; Ctrl-C stops it."))
+    serve_with(settings, on_ready=lambda url: click.echo(f"Clickmeter serves on {url}; Ctrl-C stops it."))
 
 
 @click.command()
@@ -57,7 +57,7 @@ def run(*, settings: Settings) -> None:
 
     The first time it creates a property and shows its keys, which are never shown again.
     """
-    server.serve(settings, on_ready=lambda url: click.echo(welcome(url, first_access(settings), settings)))
+    serve_with(settings, on_ready=lambda url: click.echo(welcome(url, first_access(settings), settings)))
 
 
 def first_access(settings: Settings) -> list[Access]:

@@ -44,6 +44,8 @@ class Arrival(NamedTuple):
     place: Place
     prefetch: bool
     """The browser said that nobody has looked at the page yet: counted like a bot."""
+    visitor_id: str | None = None
+    """The visitor that the request's token vouches for: whoever an event names, it is of this one."""
 
 
 class EventError(msgspec.Struct, frozen=True):
@@ -80,6 +82,8 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         except Rejected as rejected:
             reject(outcome, index, wire.event_id, rejected)
             continue
+        if arrival.visitor_id is not None:
+            adjusted = vouched(event, arrival.visitor_id) or adjusted
         outcome.accepted += 1
         outcome.adjusted += adjusted
         if not event.bot:
@@ -90,6 +94,12 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         else:
             outcome.filtered += 1
     return outcome
+
+
+def vouched(event: Event, visitor_id: str) -> bool:
+    """Make the event this visitor's; whether it named another."""
+    named, event.visitor_id = event.visitor_id, visitor_id
+    return named not in (None, visitor_id)
 
 
 def reject(outcome: Outcome, index: int, event_id: object, rejected: Rejected) -> None:

@@ -19,6 +19,9 @@ class Lock(Protocol):
 class Engine(Protocol):
     """What an engine's folder offers: its stores at a URL, and the lock of a server of that URL."""
 
+    MANY_SERVERS: bool
+    """Whether several servers may share one database."""
+
     def open_metadata(self, url: str) -> MetadataStore: ...
 
     def open_events(self, url: str, *, server_writes: bool) -> EventStore: ...
@@ -98,6 +101,11 @@ def open_counting(url: str) -> CountingStore:
 def open_rollups(url: str, events: EventStore) -> RollupStore:
     """The rollups of the events at `url`; emptied when they are of others."""
     return engine_of(url).open_rollups(url, events)
+
+
+def allows_many_servers(url: str) -> bool:
+    """Whether several servers may share the database at `url`."""
+    return engine_of(url).MANY_SERVERS
 
 
 def is_server_running(url: str) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from clickmeter import tokens
 from clickmeter.errors import Refusal
+from clickmeter.origins import is_allowed
+from clickmeter.web import cors
 from clickmeter.web.address import client_address, limited_as
 
 if TYPE_CHECKING:
@@ -12,10 +15,18 @@ if TYPE_CHECKING:
 
     from clickmeter.config import Network
     from clickmeter.model import Property
+    from clickmeter.tokens import Token
     from clickmeter.web.auth import Gate, Grant, Metadata
     from clickmeter.web.limits import Limits
 
-MAX_KEY = 256
+NO_KEY = "-"
+
+
+class Reader(NamedTuple):
+    """What a request may read: the property, and the filters of its token, which nothing in the request undoes."""
+
+    property: Property
+    filters: tuple[str, ...] = ()
 
 
 class Access:
@@ -27,23 +38,53 @@ class Access:
         self._limits = limits
         self._proxies = proxies
 
-    async def reader(self, request: Request) -> Property:
-        """The property that the request may read: 401, kind 403, property 404, limit 429."""
-        grant = await self._grant(request)
-        if grant.key.type == "write":
-            raise Refusal("wrong_key_type", "This is a write key; reports are read with a read key.")
+    async def reader(self, request: Request) -> Reader:
+        """What the request may read: 401, kind 403, property 404, the token's origin 403, limit 429."""
+        cors.allow_nobody(request.scope)
+        text = credential(request)
+        if tokens.is_token(text):
+            return await self._token_reader(request, text)
+        grant = await self._grant(request, text)
+        if grant.key.type not in ("read", "admin"):
+            raise Refusal("wrong_key_type", f"This is a {grant.key.type} key; reports are read with a read key.")
         property_id = request.path_params["property_id"]
         property_ = grant.property or await self._existing(property_id)
         if property_.id != property_id:
             raise unknown_property()
         self._limits.report(grant.key.id)
-        return property_
+        return Reader(property_)
+
+    async def _token_reader(self, request: Request, text: str) -> Reader:
+        """What the bearer of a token may read. Its page may read the answer too, refusals included.
+
+        Requests are counted for each client of a signing key: the tokens of one key are spread over many browsers.
+        """
+        origin = ", ".join(request.headers.getlist("origin"))
+        cors.allow(request.scope, origin)
+        grant = await self._grant(request, text)
+        property_, token = grant.property, grant.token
+        assert property_ is not None
+        assert token is not None
+        if token.scope != "read":
+            raise Refusal(
+                "wrong_key_type", "This is an ingest token; reports are read with a read key or a read token."
+            )
+        if not token.property_id == property_.id == request.path_params["property_id"]:
+            raise unknown_property()
+        try:
+            require_own_origin(token, origin)
+        except Refusal:
+            cors.allow_nobody(request.scope)
+            raise
+        self._limits.report(f"{grant.key.id} {limited_as(self._client(request))}")
+        return Reader(property_, token.filters)
 
     async def administrator(self, request: Request) -> None:
         """Pass only for an admin key: 401, kind 403, limit 429."""
-        grant = await self._grant(request)
+        grant = await self._grant(request, credential(request))
         if grant.key.type != "admin":
-            raise Refusal("wrong_key_type", f"This is a {grant.key.type} key; this needs an admin key.")
+            name = f"{grant.key.type} key" if grant.token is None else "token"
+            raise Refusal("wrong_key_type", f"This is a {name}; this needs an admin key.")
         self._limits.report(grant.key.id)
 
     async def administered(self, request: Request) -> Property:
@@ -57,27 +98,31 @@ class Access:
             raise unknown_property()
         return property_
 
-    async def _grant(self, request: Request) -> Grant:
-        client = limited_as(self._client(request))
-        values = request.headers.getlist("authorization")
-        if not values:
-            raise Refusal("missing_credential", "Send a key: Authorization: Bearer <key>.")
-        if len(set(values)) > 1:
-            raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
-        scheme, _, text = values[0].partition(" ")
-        text = text.strip()
-        grant = None
-        if scheme.lower() == "bearer" and text.isascii() and len(text) <= MAX_KEY:
-            grant = self._gate.remembered(text) or await self._gate.grant(text)
-        if grant is None:
-            self._limits.failed_credential(client)
-            raise Refusal("invalid_credential", "The key is not valid: mistyped, unknown, or revoked.")
-        return grant
+    async def _grant(self, request: Request, text: str) -> Grant:
+        return self._gate.remembered(text) or await self._gate.grant(text, self._client(request))
 
     def _client(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
         forwarded = ", ".join(request.headers.getlist("x-forwarded-for")) or None
         return client_address(peer, forwarded, self._proxies)
+
+
+def credential(request: Request) -> str:
+    """The one credential of the Authorization header; another scheme than Bearer is a credential, but no key."""
+    values = request.headers.getlist("authorization")
+    if not values:
+        raise Refusal("missing_credential", "Send a key: Authorization: Bearer <key>.")
+    if len(set(values)) > 1:
+        raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
+    scheme, _, text = values[0].partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else NO_KEY
+
+
+def require_own_origin(token: Token, origin: str) -> None:
+    """A token that names an origin is for requests of that origin alone, and not for those that name none."""
+    if token.origin is not None and not is_allowed(origin, (token.origin,)):
+        named = f"the request's is {origin[:200]!r}" if origin else "the request names none"
+        raise Refusal("origin_not_allowed", f"The token is for pages of {token.origin} alone; {named}.")
 
 
 def unknown_property() -> Refusal:

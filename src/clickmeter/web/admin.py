@@ -16,22 +16,25 @@ from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_
 from clickmeter.web.reports import parameters, refuse_unknown, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
     from clickmeter.web.access import Access
     from clickmeter.web.auth import Gate, Metadata
 
 DEFAULT_PAGE, MAX_PAGE = 100, 1_000
-PROPERTY_KEY_TYPES = ("write", "read")
+PROPERTY_KEY_TYPES = ("write", "read", "signing")
 
 
 class Admin:
     """The handlers of everything that is administered."""
 
-    def __init__(self, *, access: Access, metadata: Metadata, gate: Gate) -> None:
+    def __init__(self, *, access: Access, metadata: Metadata, gate: Gate, server_secrets: Sequence[str]) -> None:
         self._access = access
         self._metadata = metadata
         self._gate = gate
+        self._server_secrets = server_secrets
 
     async def create_property(self, request: Request) -> Response:
         """Make a property and its first keys."""
@@ -81,7 +84,10 @@ class Admin:
         """Make a key of a property; its text is shown this once."""
         property_ = await self._access.administered(request)
         type_ = key_type(await json_object(request))
-        made = keys.new_key(type_, property_.id, now=now_ms())
+        if type_ == "signing":
+            made = keys.new_signing_key(property_.id, now=now_ms(), server_secrets=self._server_secrets)
+        else:
+            made = keys.new_key(type_, property_.id, now=now_ms())
         await self._metadata.run(lambda store: store.create_key(made.key))
         shown = public_key(made.key)
         body = {"id": shown["id"], "key": made.text, "type": shown["type"], "created_at": shown["created_at"]}
@@ -134,16 +140,14 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 
 def key_type(fields: dict[str, Any]) -> Any:
-    """The type of the key to make; signing keys are not available yet."""
+    """The type of the key to make."""
     for name in fields:
         if name != "type":
             issue = unknown_field(name, ["type"])
             raise Refusal(issue.code, issue.detail, issues=(issue,))
     type_ = fields.get("type")
-    if type_ == "signing":
-        raise refuse_field("/type", "not_available", "Signing keys are not available yet.", PROPERTY_KEY_TYPES)
     if type_ not in PROPERTY_KEY_TYPES:
-        raise refuse_field("/type", "invalid_field", "type must be write or read.", PROPERTY_KEY_TYPES)
+        raise refuse_field("/type", "invalid_field", "type must be write, read or signing.", PROPERTY_KEY_TYPES)
     return type_
 
 

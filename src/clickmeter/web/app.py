@@ -18,7 +18,7 @@ from clickmeter.ingest.writer import STORE_MODULE, Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import is_of_one_process, keeps_events_alone, open_metadata
-from clickmeter.web import ingest, openapi
+from clickmeter.web import cors, ingest, openapi
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -105,12 +105,13 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._metadata = Metadata(lambda: open_metadata(settings.database_url))
-        self._gate = Gate(self._metadata)
         self._processes = Processes(settings)
         self._writer = Writer(self._processes.storing)
         self._rolling = None if keeps_events_alone(settings.events_at) else Rolling(settings.database_url)
         self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
+        self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
+        self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
@@ -128,7 +129,9 @@ class Server:
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = {
             "reports": Reports(access=access, pool=self._pool, rolling=self._rolling, cursor_key=cursor_key),
-            "admin": Admin(access=access, metadata=self._metadata, gate=self._gate),
+            "admin": Admin(
+                access=access, metadata=self._metadata, gate=self._gate, server_secrets=self._server_secrets
+            ),
             "server": self,
         }
         self._ingest = Ingest(
@@ -140,7 +143,10 @@ class Server:
             backlog=self.backlog,
         )
         self._rest = Starlette(
-            routes=[Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES],
+            routes=[
+                *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
+                *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
+            ],
             exception_handlers={
                 Refusal: answer_refusal,
                 HTTPException: answer_http,
@@ -169,7 +175,7 @@ class Server:
         if scope["type"] == "http" and scope["raw_path"] == ingest.PATH:
             await self._ingest(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            await self._rest(scope, receive, cors.with_readers(scope, send))
 
     async def health(self, _: Request) -> Response:
         """The process is alive."""
@@ -213,7 +219,8 @@ async def answer_http(request: Request, error: Exception) -> Response:
     """What the router refuses: an unknown path, or a method that has no place there."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = sorted({row.method for row in ROUTES if matches(row.path, request.url.path)})
+        rows = [row for row in ROUTES if matches(row.path, request.url.path)]
+        allowed = sorted({row.method for row in rows} | {"OPTIONS" for row in rows if row.key == "read"})
         refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
     else:
         refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")

@@ -227,7 +227,7 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "properties": text("The properties of this page."),
         "next_cursor": text("Cursor of the next page; null on the last."),
     },
-    "KeyToMake": {"type": text("What the key may do: write events, or read reports.")},
+    "KeyToMake": {"type": text("What the key may do: write events, read reports, or sign tokens that do.")},
     "KeyWithText": {
         "id": text("Id of the key, which is not secret.", **KEY_ID),
         "key": text("The key. Keep it now: it cannot be shown again."),

@@ -18,6 +18,7 @@ from clickmeter.ingest.user_agent import describe
 from clickmeter.model import Batch
 from clickmeter.origins import is_allowed
 from clickmeter.web import cors
+from clickmeter.web.access import require_own_origin
 from clickmeter.web.address import client_address, limited_as
 from clickmeter.web.backlog import Turn
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 PATH = b"/v1/events"
 MAX_PROPERTY_ID = 64
-MAX_KEY = 256
 NO_KEY = "-"
 
 ANSWER_HEADERS: cors.Headers = [
@@ -136,25 +136,22 @@ class Ingest:
             grant = grant or await self._grant(text or "", client)
         if grant is None:
             raise Refusal(
-                "missing_credential", "Send a write key: as a Bearer token, X-Write-Key, ?key= or key in the body."
+                "missing_credential",
+                "Send a write key or a token: with Authorization: Bearer, X-Write-Key, ?key= or key in the body.",
             )
         property_ = require_property(grant, received.property_id)
-        require_origin(property_, head.origin)
+        require_origin(grant, property_, head.origin)
         self._limits.ingest(grant.key.id, limited_as(client))
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
-        outcome = self._accept(received, property_, head, client)
+        outcome = self._accept(received, grant, property_, head, client)
         turn.pause()
         return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
 
     async def _grant(self, text: str, client: str) -> Grant:
-        grant = self._gate.remembered(text) or await self._gate.grant(text)
-        if grant is None:
-            self._limits.failed_credential(limited_as(client))
-            raise Refusal("invalid_credential", "The key is not valid: mistyped, unknown, or revoked.")
-        return grant
+        return self._gate.remembered(text) or await self._gate.grant(text, client)
 
-    def _accept(self, received: Received, property_: Property, head: Head, client: str) -> Outcome:
+    def _accept(self, received: Received, grant: Grant, property_: Property, head: Head, client: str) -> Outcome:
         arrival = Arrival(
             property=property_,
             received_at=time.time_ns() // 1_000_000,
@@ -162,6 +159,7 @@ class Ingest:
             language=primary_language(head.accept_language),
             place=self._geo.locate(client) if self._geo else NOWHERE,
             prefetch="prefetch" in head.purpose.lower(),
+            visitor_id=grant.token.visitor_id if grant.token else None,
         )
         return accept(received.events, arrival)
 
@@ -266,10 +264,7 @@ def one_credential(texts: list[str]) -> str | None:
         raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
     if not given and texts:
         raise Refusal("invalid_credential", "The credential is empty.")
-    text = next(iter(given), None)
-    if text is not None and len(text) > MAX_KEY:
-        raise Refusal("invalid_credential", "The key is not valid: it is too long to be one.")
-    return text
+    return next(iter(given), None)
 
 
 def body_key(key: Any) -> str:
@@ -280,18 +275,29 @@ def body_key(key: Any) -> str:
 
 def require_property(grant: Grant, property_id: Any) -> Property:
     """The key's own property. A property id of another is 403 whether it exists or not; a malformed one comes later."""
-    if grant.key.type != "write" or grant.property is None:
-        raise Refusal("wrong_key_type", f"This is a {grant.key.type} key; events are sent with a write key.")
-    if is_property_id(property_id) and property_id != grant.property.id:
+    property_, token = grant.property, grant.token
+    kind = grant.key.type if token is None else token.scope
+    if property_ is None or kind not in ("write", "ingest"):
+        name = f"{kind} key" if token is None else "read token"
+        raise Refusal("wrong_key_type", f"This is a {name}; events are sent with a write key or an ingest token.")
+    if token is None and property_.tokens_only:
+        raise Refusal(
+            "tokens_only", "The property takes events with signed tokens only; a write key alone will not do."
+        )
+    is_other = is_property_id(property_id) and property_id != property_.id
+    if is_other or (token is not None and token.property_id != property_.id):
         raise Refusal("key_property_mismatch", "The key is not for the property_id that was sent.")
-    return grant.property
+    return property_
 
 
 def is_property_id(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_PROPERTY_ID and " " not in value
 
 
-def require_origin(property_: Property, origin: str) -> None:
+def require_origin(grant: Grant, property_: Property, origin: str) -> None:
+    """The origin is on the property's list, and is the token's own."""
+    if grant.token is not None:
+        require_own_origin(grant.token, origin)
     if origin and not is_allowed(origin, property_.allowed_origins):
         raise Refusal("origin_not_allowed", f"The origin {origin[:200]!r} is not in the property's allowed_origins.")
 

@@ -40,22 +40,28 @@ INFO: Object = {
     "license": {"name": "MIT", "identifier": "MIT"},
 }
 TAGS = {
-    "Events": "Taking events in, with a write key.",
-    "Reports": "Reading numbers, with a read key or an admin key.",
+    "Events": "Taking events in, with a write key or an ingest token.",
+    "Reports": "Reading numbers, with a read key, a read token or an admin key.",
     "Administration": "Properties, keys and raw events, with an admin key.",
     "Server": "How the server is, without a key.",
 }
 SECURITY: Object = {
-    "writeKey": {"type": "http", "scheme": "bearer", "description": "A write key, `cm_w_…`."},
-    "writeKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "A write key."},
-    "writeKeyQuery": {"type": "apiKey", "in": "query", "name": "key", "description": "A write key, for beacons."},
+    "writeKey": {"type": "http", "scheme": "bearer", "description": "A write key, `cm_w_…`, or an ingest token."},
+    "writeKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "The same."},
+    "writeKeyQuery": {"type": "apiKey", "in": "query", "name": "key", "description": "The same, for beacons."},
     "readKey": {"type": "http", "scheme": "bearer", "description": "A read key of the property, `cm_r_…`."},
+    "readToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A read token of the property, signed with HS256 by one of its signing keys.",
+    },
     "adminKey": {"type": "http", "scheme": "bearer", "description": "An admin key, `cm_a_…`."},
 }
 KEYS: dict[str, list[Object]] = {
     # Nothing at all, last: the key may stand in the body, which OpenAPI has no word for.
     "write": [{"writeKey": []}, {"writeKeyHeader": []}, {"writeKeyQuery": []}, {}],
-    "read": [{"readKey": []}, {"adminKey": []}],
+    "read": [{"readKey": []}, {"readToken": []}, {"adminKey": []}],
     "admin": [{"adminKey": []}],
     "none": [],
 }

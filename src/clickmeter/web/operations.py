@@ -65,7 +65,7 @@ DATE: Schema = {"type": "string", "format": "date"}
 
 PARAMETERS: dict[str, Parameter] = {
     "property_id": Parameter("Id of the property.", PROPERTY_ID, place="path"),
-    "key_id": Parameter("Id of the key: the part of it after `cm_w_` or `cm_r_`.", KEY_ID, place="path"),
+    "key_id": Parameter("Id of the key: the part of it after `cm_w_`, `cm_r_` or `cm_s_`.", KEY_ID, place="path"),
     "from": Parameter("First date, inclusive, in timezone; from 1970-01-01 on, given together with to.", DATE),
     "to": Parameter("Last date, inclusive, in timezone; from 1970-01-01 on, given together with from.", DATE),
     "period": Parameter(
@@ -160,6 +160,9 @@ ANY_KEY = (
     "ambiguous_credentials",
     "missing_credential",
     "invalid_credential",
+    "invalid_token",
+    "token_expired",
+    "token_too_long_lived",
     "wrong_key_type",
     "rate_limited",
     "store_unavailable",
@@ -174,10 +177,17 @@ BODY = (
     "unsupported_encoding",
     "unsupported_media_type",
 )
-EVENTS = ("key_property_mismatch", "origin_not_allowed", "too_many_events", "invalid_field", "invalid_parameter")
+EVENTS = (
+    "key_property_mismatch",
+    "tokens_only",
+    "origin_not_allowed",
+    "too_many_events",
+    "invalid_field",
+    "invalid_parameter",
+)
 SETTINGS = ("invalid_field", "unknown_field", "not_available")
 PAGE = ("unknown_parameter", "repeated_parameter", "invalid_parameter")
-REALTIME = ("property_not_found", *PAGE, "too_expensive", "report_timeout")
+REALTIME = ("property_not_found", "origin_not_allowed", *PAGE, "too_expensive", "report_timeout")
 REPORT = (*REALTIME, "missing_parameter", "invalid_timezone", "invalid_cursor", "too_many_rows")
 
 
@@ -215,7 +225,7 @@ OPERATIONS: dict[str, Operation] = {
         "Reports",
         "What may be asked of a property: metrics, dimensions, operators and limits.",
         answers="Schema",
-        refusals=("property_not_found", "unknown_parameter"),
+        refusals=("property_not_found", "origin_not_allowed", "unknown_parameter"),
     ),
     "reports.realtime": report(
         "realtime", "The last minutes, the current one included.", answers="Realtime", rows="Minute", refusals=REALTIME

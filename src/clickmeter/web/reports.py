@@ -17,10 +17,9 @@ from clickmeter.reporting import ExportRequest, ReportRequest
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from clickmeter.model import Property
     from clickmeter.reporting import Answered, ReportPool
     from clickmeter.rolling import Rolling
-    from clickmeter.web.access import Access
+    from clickmeter.web.access import Access, Reader
 
 NEXT_CURSOR = "Clickmeter-Next-Cursor"
 DEFAULT_EXPORT, MAX_EXPORT = 1_000, 10_000
@@ -58,9 +57,9 @@ class Reports:
 
     async def schema(self, request: Request) -> Response:
         """What may be asked of this property."""
-        property_ = await self._access.reader(request)
+        reader = await self._access.reader(request)
         refuse_unknown(parameters(request), ())
-        shown = public_property(property_)
+        shown = public_property(reader.property)
         return JSONResponse({"property": {name: shown[name] for name in ("id", "name", "timezone")}, **fields.schema()})
 
     async def events(self, request: Request) -> Response:
@@ -75,20 +74,20 @@ class Reports:
         return respond(await self._pool.ask(ExportRequest(property_.id, after, limit)))
 
     async def _report(self, request: Request, endpoint: str) -> Response:
-        property_ = await self._access.reader(request)
-        asked = self._request(request, endpoint, property_)
+        asked = self._request(request, endpoint, await self._access.reader(request))
         if self._rolling is not None:
             await self._rolling.catch_up()
         return respond(await self._pool.ask(asked))
 
-    def _request(self, request: Request, endpoint: str, property_: Property) -> ReportRequest:
+    def _request(self, request: Request, endpoint: str, reader: Reader) -> ReportRequest:
         now = time.time_ns() // 1_000_000
         query = parse(
             endpoint,
             parameters(request),
-            property_,
+            reader.property,
             now=now,
             cursor_key=self._cursor_key,
+            token_filters=reader.filters,
             accept=request.headers.get("accept", ""),
         )
         return ReportRequest(query, now, self._cursor_key)

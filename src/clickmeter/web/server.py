@@ -1,86 +1,31 @@
-"""Listening: from settings to a server that takes requests until it is told to stop."""
+"""One process that takes requests until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import logging
-import os
-import resource
 import signal
-import socket
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
-import uvloop
 
-from clickmeter.errors import Refusal
-from clickmeter.storage.open import lock_server
 from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
+from clickmeter.web.listening import base_url
 from clickmeter.web.shedding import OVERLOADED, is_whole_batch, refuse_batch
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from clickmeter.config import Settings
+    from clickmeter.errors import Refusal
 
-BACKLOG = 2_048
 GRACEFUL_SECONDS = 15
-SPARE_FILES = 512
 GARBAGE_EVERY = 20_000
 """Objects made and kept between two looks for garbage; requests leave none in cycles."""
-
-
-def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
-    """Serve until interrupted or terminated; `on_ready` is called once with the base URL.
-
-    Raises a Refusal with one sentence when the store cannot be opened, is served already, or the port is taken.
-    """
-    raise_file_limit()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    lock = lock_server(settings.database_url)
-    try:
-        with (
-            listen(settings.host, settings.port) as listener,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
-            stopped_by = runner.run(run(settings, listener, on_ready))
-    finally:
-        lock.release()
-    sys.exit(128 + stopped_by)
-
-
-def raise_file_limit() -> None:
-    """Every connection is an open file, and the usual limit is lower than the connections that are let in."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = Connection.max_connections + SPARE_FILES
-    if soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, made before anything is started so that a taken port is the first thing said."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
-        # A resolver's own errors have numbers that strerror does not know.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise Refusal("store_unavailable", f"Cannot listen on {host}:{port}: {reason}.") from None
-    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-    return listener
-
-
-def base_url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]) -> int:

@@ -198,7 +198,7 @@ class PropertyPage(msgspec.Struct):
 class KeyToMake(msgspec.Struct, forbid_unknown_fields=True):
     """The key to make."""
 
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
 
 
 class KeyWithText(msgspec.Struct):
@@ -206,7 +206,7 @@ class KeyWithText(msgspec.Struct):
 
     id: str
     key: str
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
     created_at: str
 
 
@@ -214,7 +214,7 @@ class Key(msgspec.Struct):
     """A key, without its secret."""
 
     id: str
-    type: Literal["write", "read"]
+    type: Literal["write", "read", "signing"]
     property_id: str
     created_at: str
     revoked_at: str | None

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore
 
 
+MANY_SERVERS = False
+
+
 def open_metadata(url: str) -> SqliteMetadata:
     return SqliteMetadata(path_of(url))
 

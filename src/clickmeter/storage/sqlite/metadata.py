@@ -17,10 +17,10 @@ from clickmeter.storage.sqlite.transaction import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROPERTY_COLUMNS = ("id", "name", "timezone", "allowed_origins", "bots", "created_at")
+PROPERTY_COLUMNS = ("id", "name", "timezone", "allowed_origins", "bots", "tokens_only", "created_at")
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
 SELECT_KEY = """
-    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at
+    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
     FROM keys LEFT JOIN properties ON no = property_no
     WHERE deleted_at IS NULL
 """
@@ -60,7 +60,7 @@ class SqliteMetadata:
         with translated(self._path), self._transaction():
             try:
                 self._connection.execute(
-                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)",
+                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     tuple(values[column] for column in PROPERTY_COLUMNS),
                 )
             except apsw.ConstraintError:
@@ -120,8 +120,8 @@ class SqliteMetadata:
             if number is None:
                 raise Refusal("property_not_found", f"There is no property {key.property_id}.")
         self._connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
-            (key.id, key.type, number, key.secret_hash, key.created_at, key.revoked_at),
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key.id, key.type, number, key.secret_hash, key.created_at, key.revoked_at, key.text),
         )
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -153,11 +153,12 @@ def to_columns(fields: Mapping[str, Any]) -> dict[str, Any]:
 def to_property(row: Sequence[Any]) -> Property:
     values = dict(zip(PROPERTY_COLUMNS, row, strict=True))
     values["allowed_origins"] = msgspec.json.decode(values["allowed_origins"])
+    values["tokens_only"] = bool(values["tokens_only"])
     return msgspec.convert(values, Property)
 
 
 def to_key(row: Sequence[Any]) -> Key:
-    id_, type_, property_id, secret_hash, created_at, revoked_at = row
+    id_, type_, property_id, secret_hash, created_at, revoked_at, text = row
     return Key(
         id=id_,
         type=type_,
@@ -165,4 +166,5 @@ def to_key(row: Sequence[Any]) -> Key:
         secret_hash=secret_hash,
         created_at=created_at,
         revoked_at=revoked_at,
+        text=text,
     )

@@ -77,6 +77,10 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX events_by_time ON events (property_no, ts);
     """,
+    """
+    ALTER TABLE properties ADD COLUMN tokens_only INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE keys ADD COLUMN text TEXT;
+    """,
 )
 
 
