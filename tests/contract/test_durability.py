@@ -56,6 +56,14 @@ def load(site: Site) -> tuple[list[Client], threading.Event]:
     return clients, stopping
 
 
+def await_acknowledgement(clients: list[Client]) -> None:
+    """The first event takes longest, and there is nothing to lose before it is acknowledged."""
+    give_up_at = time.monotonic() + 30
+    while not any(client.acknowledged for client in clients):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
 def finish(clients: list[Client], stopping: threading.Event) -> None:
     stopping.set()
     for client in clients:
@@ -69,6 +77,7 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(own_se
     acknowledged: set[str] = set()
     for number in range(ROUNDS):
         clients, stopping = load(site)
+        await_acknowledgement(clients)
         time.sleep(0.15 + 0.02 * (number % 5))
         own_service.kill()
         finish(clients, stopping)

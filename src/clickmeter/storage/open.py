@@ -36,7 +36,7 @@ class Engine(Protocol):
 class EventEngine(Protocol):
     """What the folder of an engine offers that keeps events alone: properties and keys are in another database."""
 
-    def open_events(self, url: str, metadata: MetadataStore) -> EventStore: ...
+    def open_events(self, url: str, metadata: MetadataStore, *, server_writes: bool) -> EventStore: ...
 
     def open_counting(self, url: str) -> CountingStore: ...
 
@@ -90,7 +90,7 @@ def open_events(url: str, *, metadata_url: str | None = None, server_writes: boo
         sentence = f"Events apart from the rest are kept in {names} only; leave CLICKMETER_EVENTS_URL out otherwise."
         raise Refusal("store_unavailable", sentence)
     assert metadata_url is not None
-    return EVENT_ENGINES[scheme_of(url)].open_events(url, open_metadata(metadata_url))
+    return EVENT_ENGINES[scheme_of(url)].open_events(url, open_metadata(metadata_url), server_writes=server_writes)
 
 
 def open_counting(url: str) -> CountingStore:

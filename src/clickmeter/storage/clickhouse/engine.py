@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import MetadataStore
 
 
-def open_events(url: str, metadata: MetadataStore) -> ClickhouseEvents:
-    return ClickhouseEvents(url, metadata)
+def open_events(url: str, metadata: MetadataStore, *, server_writes: bool) -> ClickhouseEvents:
+    return ClickhouseEvents(url, metadata, server_writes=server_writes)
 
 
 def open_counting(url: str) -> ClickhouseCounting:

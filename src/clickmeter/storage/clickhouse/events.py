@@ -23,14 +23,19 @@ CHUNK_ROWS = 100_000
 class ClickhouseEvents:
     """`EventStore` over one client of its own; not to be used from two threads at once."""
 
-    def __init__(self, url: str, metadata: MetadataStore) -> None:
-        """`metadata` has the properties of these events; it is closed with them."""
+    def __init__(self, url: str, metadata: MetadataStore, *, server_writes: bool) -> None:
+        """`metadata` has the properties of these events; it is closed with them.
+
+        The process of a server that stores begins by settling what the one before has left.
+        """
         self._metadata = metadata
         self._connection = Connection(url)
         with self._connection.refusing():
             migrate(self._connection, identity=self.identity())
         self._table = f"{quoted(self._connection.database)}.events"
         self._writer = EventWriter(self._connection, metadata)
+        if server_writes:
+            self.check()
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         return self._writer.append(batches)

@@ -96,8 +96,11 @@ def store_table(database: str) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in DURABLE.items())
     return f"""
         CREATE TABLE IF NOT EXISTS {database}.store (name String, value String)
-        ENGINE = MergeTree ORDER BY name SETTINGS {settings}
+        ENGINE = ReplacingMergeTree ORDER BY name SETTINGS {settings}
     """
+
+
+STORE_COLUMNS = {"name": "String", "value": "String"}
 
 
 def migrate(connection: Connection, *, identity: str) -> None:
@@ -112,7 +115,7 @@ def migrate(connection: Connection, *, identity: str) -> None:
     rows = [(name, value) for name, value in connection.rows(f"SELECT name, value FROM {database}.store")]
     found = dict(rows)
     if not found:
-        connection.insert("store", {"name": "String", "value": "String"}, [[*wanted], [*wanted.values()]], {})
+        connection.insert("store", STORE_COLUMNS, [[*wanted], [*wanted.values()]], {"async_insert": 0})
         found = wanted
     if found["version"] != VERSION:
         raise Refusal("store_unavailable", f"{connection.shown} was written by another Clickmeter; upgrade this one.")

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickmeter.model import Batch, Event
-from clickmeter.storage.clickhouse.connection import Failed
+from clickmeter.storage.clickhouse.connection import NEVER_SENT, Failed
 from clickmeter.storage.clickhouse.rows import Keys, split_key, to_columns
-from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, quoted
+from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, STORE_COLUMNS, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -93,11 +93,11 @@ class EventWriter:
         ]
 
     def check(self) -> None:
-        """Raise when nothing can be stored."""
+        """Settle what a writer before has left, and write a row that says nothing; raises when that is impossible."""
         with self._metadata.exclusive(LOCK):
             self._settle()
             with self._connection.refusing():
-                self._connection.rows("SELECT 1")
+                self._connection.insert("store", STORE_COLUMNS, [["checked"], [""]], {"async_insert": 0})
 
     def _fresh(self, batches: Sequence[Batch]) -> list[Batch]:
         """The same batches with only the events that are not stored yet, each id once."""
@@ -122,26 +122,27 @@ class EventWriter:
         try:
             self._insert(rows, token_of(rows))
         except Failed as failed:
-            if failed.code is not None:
-                # It was answered, so nothing of it can arrive any more; what is stored of it will be found.
-                self._metadata.set_note(JOURNAL, b"")
-            raise self._connection.refusal(failed) from failed
+            if failed.code != NEVER_SENT:
+                raise self._connection.refusal(failed) from failed
+            # Nothing of it can arrive any more. Whoever asked finds out which event cannot be written.
+            self._metadata.set_note(JOURNAL, b"")
+            raise
         self._settled, self._last = noted, rows[-1][1]
 
     def _settle(self) -> None:
         """Have it known what became of the last insert, whoever made it."""
-        noted = self._metadata.note(JOURNAL)
-        if self._settled is not None and noted == self._settled:
+        noted = self._metadata.note(JOURNAL) or b""
+        if noted == self._settled:
             return
         with self._connection.refusing():
             [(stored,)] = self._connection.rows(f"SELECT max(seq) FROM {self._table}")
         rows = decode_entry(zlib.decompress(noted)).rows() if noted else []
         last = rows[-1][1] if rows else 0
         # Whoever stored later ones had settled this one.
-        if last >= stored:
+        if rows and last >= stored:
             with self._connection.refusing():
                 self._insert(list(self._missing(rows)), token_of(rows))
-        self._settled, self._last = noted or b"", max(stored, last)
+        self._settled, self._last = noted, max(stored, last)
 
     def _missing(self, rows: Sequence[Row]) -> Iterator[Row]:
         """The rows of those months that hold none of them: a month's rows are stored together or not at all.
