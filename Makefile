@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help run demo test test-long lint types openapi lock bench clean
+.PHONY: help run demo test test-long lint types openapi browser lock bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ types: .venv/test.done
 
 openapi: .venv/test.done ## Write docs/openapi.json anew from the code
 	$(BIN)/python -m clickmeter.web.openapi > docs/openapi.json
+
+browser: .venv/test.done ## Build tracker and dashboard into the package; needs Node 20, or gets it from PyPI
+	@PYTHON=$(BIN)/python scripts/node.sh npm ci --no-audit --no-fund
+	@PYTHON=$(BIN)/python scripts/node.sh npm run build --workspaces --if-present
 
 bench: .venv/test.done ## Measure ingest and reports on this machine
 	$(BIN)/python -m bench

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import machine
+from bench.cardinality import PROPERTIES, measure_cardinality
 from bench.figures import Board
 from bench.ingest import measure_growth, measure_ingest
 from bench.reports import measure_disk, measure_many, measure_reports
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PARTS = ("ingest", "reports", "growth")
+PARTS = ("ingest", "reports", "cardinality", "growth")
 
 
 def main() -> None:
@@ -52,6 +53,9 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...])
     if "reports" in parts:
         many = filled(board, directory / "many", scale.many_events, properties=MANY_PROPERTIES)
         measure_many(board, many)
+    if "cardinality" in parts:
+        crowd = filled(board, directory / "crowd", scale.many_events, properties=PROPERTIES)
+        measure_cardinality(board, scale, crowd)
     if "reports" in parts or "growth" in parts:
         stores = [filled(board, directory / f"v7-{size}", size) for size in scale.sizes]
         if "reports" in parts:

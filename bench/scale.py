@@ -19,6 +19,8 @@ class Scale(NamedTuple):
     """After so long a report is not repeated any more, even if it was not REPEATS times."""
     repeats: int
     sql_seconds: float
+    distinct_paths: int
+    """Of one property in a day."""
 
 
 FULL_SIZE = 10_000_000
@@ -34,6 +36,7 @@ FULL = Scale(
     report_seconds=15,
     repeats=20,
     sql_seconds=10,
+    distinct_paths=1_000_000,
 )
 QUICK = Scale(
     seconds=1.5,
@@ -44,4 +47,5 @@ QUICK = Scale(
     report_seconds=2,
     repeats=20,
     sql_seconds=1,
+    distinct_paths=20_000,
 )

@@ -124,16 +124,29 @@ def filled_store(
     return store._replace(events=done)
 
 
+def add_distinct_paths(store: Store, property_id: str, count: int) -> None:
+    """So many more events of one property, within the 24 hours before now, no two of them on the same path."""
+    end = time.time_ns() // 1_000_000
+    path = 0
+    with closing(open_events(store.url, server_writes=True)) as writer:
+        for listed in year(count, end=end, ids="v7", days=1):
+            for event in listed:
+                path += 1
+                event.path = f"/search/results/{scattered(path):016x}"
+                event.url = f"https://{HOST}{event.path}"
+            writer.append([Batch(property_id, listed)])
+
+
 def batches(listed: list[Event], properties: int) -> list[Batch]:
     return [Batch(property_name(number), listed[number::properties]) for number in range(properties)]
 
 
-def year(events: int, *, end: int, ids: IdKind) -> Iterator[list[Event]]:
-    """The events of a year in order of time, in lists that fit one transaction.
+def year(events: int, *, end: int, ids: IdKind, days: int = DAYS) -> Iterator[list[Event]]:
+    """The events of a year, or of so many days, in order of time, in lists that fit one transaction.
 
     Sessions overlap: each event belongs to one of those that are going on within ten minutes.
     """
-    at_once = max(1, events * SESSION_MS // (DAYS * DAY_MS * EVENTS_PER_SESSION))
+    at_once = max(1, events * SESSION_MS // (days * DAY_MS * EVENTS_PER_SESSION))
     block = at_once * EVENTS_PER_SESSION
     size = max(1, TRANSACTION_EVENTS // block) * block
     parts = Parts(visitors=max(1, events // EVENTS_PER_SESSION))
@@ -142,8 +155,8 @@ def year(events: int, *, end: int, ids: IdKind) -> Iterator[list[Event]]:
         rows = np.arange(first, first + count)
         chance = np.random.default_rng((SEED, first))
         sessions = rows // block * at_once + chance.integers(0, at_once, count)
-        spacing = DAYS * DAY_MS / events
-        ts = end - DAYS * DAY_MS + (rows * spacing + chance.random(count) * spacing).astype(np.int64)
+        spacing = days * DAY_MS / events
+        ts = end - days * DAY_MS + (rows * spacing + chance.random(count) * spacing).astype(np.int64)
         yield parts.events(ts.tolist(), sessions, ids_at(ts, chance, ids), chance)
 
 

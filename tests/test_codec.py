@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clickmeter.segments import codec
 
-HIGHEST = [1, 2**8 - 1, 2**8, 2**16 - 1, 2**16, 2**32 - 1]
+HIGHEST = [1, 2**8 - 1, 2**8, 2**16 - 1, 2**16, 2**32 - 1, 2**32, 2**41]
 columns = st.integers(1, 40).flatmap(
     lambda rows: st.dictionaries(
         st.integers(0, 255),
@@ -42,7 +42,7 @@ def test_columns_come_back_as_they_were(given_columns: dict[int, list[int]]) -> 
 
 
 @pytest.mark.parametrize(
-    ("high", "width"), [(1, 1), (2**8 - 1, 1), (2**8, 2), (2**16 - 1, 2), (2**16, 4), (2**32 - 1, 4)]
+    ("high", "width"), [(1, 1), (2**8 - 1, 1), (2**8, 2), (2**16 - 1, 2), (2**16, 4), (2**32 - 1, 4), (2**32, 8)]
 )
 def test_a_column_is_as_narrow_as_its_ids_allow(high: int, width: int) -> None:
     blob = encoded({7: [0, high, 1]}, 3)
@@ -52,9 +52,9 @@ def test_a_column_is_as_narrow_as_its_ids_allow(high: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("id_", HIGHEST)
-def test_one_id_in_every_row_takes_four_bytes(id_: int) -> None:
+def test_one_id_in_every_row_takes_four_bytes_or_eight(id_: int) -> None:
     blob = encoded({3: [id_] * 1_000}, 1_000)
-    assert len(blob) == codec.directory_bytes(1) + 4
+    assert len(blob) == codec.directory_bytes(1) + (4 if id_ < 2**32 else 8)
     assert column(blob, 3).tolist() == [id_] * 1_000
 
 
@@ -71,11 +71,14 @@ def test_the_directory_is_read_from_the_beginning_alone() -> None:
     assert codec.directory(blob[: codec.directory_bytes(24)]) == codec.directory(blob)
 
 
-def test_the_bytes_are_those_of_version_1() -> None:
+def test_the_bytes_are_those_of_version_2() -> None:
     # Written down: a change of these bytes needs another version, or files in use are read wrongly.
-    blob = encoded({0: [1, 2, 300], 4: [9, 9, 9]}, 3)
+    blob = encoded({0: [1, 2, 300], 4: [9, 9, 9], 5: [0, 2**32, 1]}, 3)
     assert blob.hex(" ") == (
-        "01 02 03 00 00 00 00 02 1a 00 00 00 06 00 00 00 04 00 20 00 00 00 04 00 00 00 01 00 02 00 2c 01 09 00 00 00"
+        "02 03 03 00 00 00"
+        " 00 02 24 00 00 00 06 00 00 00 04 00 2a 00 00 00 04 00 00 00 05 08 2e 00 00 00 18 00 00 00"
+        " 01 00 02 00 2c 01 09 00 00 00"
+        " 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00 00 01 00 00 00 00 00 00 00"
     )
 
 

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: tuple[str, ...]
     report_workers: int
     report_cache_mb: int
+    tracker_path: str
     log_level: str
 
     @property
@@ -95,6 +96,12 @@ def parse_choice(*choices: str) -> Callable[[str], str]:
 def parse_text(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
+    return text
+
+
+def parse_script_path(text: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.js", text):
+        raise ValueError("a slash and a name that ends in .js are needed, as in /stats.js")
     return text
 
 
@@ -178,6 +185,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse_integer(1, 1_000_000),
         "MIB",
         "How much memory each of them keeps decoded columns in; more makes reports over long ranges faster.",
+    ),
+    Setting(
+        "tracker_path",
+        "/clickmeter.js",
+        parse_script_path,
+        "PATH",
+        "Where pages load the tracker from: a slash and a name that ends in .js.",
     ),
     Setting(
         "log_level",

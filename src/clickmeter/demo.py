@@ -69,7 +69,7 @@ class Person(NamedTuple):
     id: str
     user_agent: str
     language: str
-    country: str
+    place: Place
 
 
 def numbered(pattern: str, count: int) -> tuple[str, ...]:
@@ -122,9 +122,13 @@ ORIGINS = (
     Origin(3, "https://chatgpt.com/"),
     Origin(3, "https://github.com/"),
     Origin(2, "https://friend.example/links"),
-    Origin(5, "https://www.google.com/", "utm_source=google&utm_medium=cpc&utm_campaign={}"),
-    Origin(3, None, "utm_source=newsletter&utm_medium=email&utm_campaign={}"),
-    Origin(2, "https://l.facebook.com/", "utm_source=facebook&utm_medium=social&utm_campaign={}"),
+    Origin(
+        5,
+        "https://www.google.com/",
+        "utm_source=google-ads&utm_medium=cpc&utm_campaign={0}&utm_term={0}+offer&utm_content=text",
+    ),
+    Origin(3, None, "utm_source=newsletter&utm_medium=email&utm_campaign={0}&utm_content=button"),
+    Origin(2, "https://l.facebook.com/", "utm_source=facebook&utm_medium=social&utm_campaign={0}&utm_content=video"),
 )
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0"
 AGENTS = {
@@ -146,6 +150,17 @@ BOTS = (
 )
 PLACES = {("DE", "de"): 22, ("US", "en-us"): 26, ("IN", "en-in"): 14, ("GB", "en-gb"): 9, ("FR", "fr"): 8}
 PLACES |= {("NL", "nl"): 5, ("BR", "pt-br"): 6, ("JP", "ja"): 5, ("PL", "pl"): 5}
+CITIES = {
+    "DE": (("DE-BE", "Berlin"), ("DE-BY", "Munich"), ("DE-HH", "Hamburg"), ("DE-NW", "Cologne"), ("DE-SN", "Leipzig")),
+    "US": (("US-NY", "New York"), ("US-CA", "San Francisco"), ("US-TX", "Austin"), ("US-WA", "Seattle")),
+    "IN": (("IN-KA", "Bengaluru"), ("IN-MH", "Mumbai"), ("IN-DL", "Delhi")),
+    "GB": (("GB-ENG", "London"), ("GB-SCT", "Edinburgh")),
+    "FR": (("FR-IDF", "Paris"), ("FR-ARA", "Lyon")),
+    "NL": (("NL-NH", "Amsterdam"), ("NL-UT", "Utrecht")),
+    "BR": (("BR-SP", "São Paulo"), ("BR-RJ", "Rio de Janeiro")),
+    "JP": (("JP-13", "Tokyo"), ("JP-27", "Osaka")),
+    "PL": (("PL-14", "Warsaw"), ("PL-12", "Kraków")),
+}
 
 
 def new_property(site: Site, *, now: int) -> Property:
@@ -175,7 +190,7 @@ def visit(site: Site, property_: Property, day: date, random: Random) -> list[Ev
     who = robot(site, random) if random.random() < BOT else person(site.id, *first_visit(site, day, random))
     start = begin(site, day, random)
     identity = Identity(visitor_id=who.id, session_id=f"s_{timed_id(start, random.randbytes(16))}")
-    arrival = Arrival(property_, start, describe(who.user_agent), who.language, Place(who.country), prefetch=False)
+    arrival = Arrival(property_, start, describe(who.user_agent), who.language, who.place, prefetch=False)
     stored: list[Event] = []
     for moment, (type_, context, data) in zip(moments(start, random), steps(site, day, random), strict=False):
         event_id = timed_id(moment, random.randbytes(16))
@@ -195,12 +210,15 @@ def person(site_id: str, first_day: int, number: int) -> Person:
     random = Random(f"{site_id} {first_day} {number}")  # noqa: S311 - the same every time is the purpose
     [agent] = random.choices(list(AGENTS), list(AGENTS.values()))
     [(country, language)] = random.choices(list(PLACES), list(PLACES.values()))
-    return Person(f"v_{random.getrandbits(64):016x}", agent, language, country)
+    id_ = f"v_{random.getrandbits(64):016x}"
+    cities = CITIES[country]
+    [(region, city)] = random.choices(cities, [1 / rank for rank in range(1, len(cities) + 1)])
+    return Person(id_, agent, language, Place(country, region, city))
 
 
 def robot(site: Site, random: Random) -> Person:
     agent = random.choice(BOTS)
-    return Person(f"v_{site.id}_bot_{BOTS.index(agent)}", agent, "en", "US")
+    return Person(f"v_{site.id}_bot_{BOTS.index(agent)}", agent, "en", Place("US"))
 
 
 def begin(site: Site, day: date, random: Random) -> int:

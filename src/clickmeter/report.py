@@ -101,7 +101,7 @@ def page_of(query: Query, answer: Answer) -> Page:
     if not query.group_by:
         return Page([()], more=False)
     end = query.offset + query.limit
-    ranked = rank(query, *answer.leading(ranking_terms(query)[0], end))
+    ranked = rank(query, *answer.leading(ranking_terms(query), end))
     return Page(ranked[query.offset : end], more=len(ranked) > end)
 
 

@@ -124,6 +124,7 @@ def main() -> None:
         return encode(rolled)
 
     answer_requests(handle)
+    roller.end()
     rollups.close()
     events.close()
 

@@ -264,6 +264,24 @@ def test_urls() -> None:
         directory_of("chdb://host/events")
 
 
+def test_what_is_read_by_time_and_in_order_of_arrival(stores: EventStores) -> None:
+    property_ = stores.new_property()
+    before = stores.events.last_position()
+    for number in range(6):
+        append(stores, property_, f"e{number}")
+    columns = ["ts", "path", "title", "campaign", "bot"]
+    row = (TS, "/", None, None, 0)
+    assert [*stores.events.scan(property_.id, columns, start=TS, end=TS + 1, after=before + 4)] == [[row] * 2]
+    assert [*stores.events.scan(property_.id, columns, start=TS + 1, end=TS + 2)] == []
+    counted = {"start": TS, "end": TS + 1, "after": before + 1}
+    assert [stores.events.count(property_.id, **counted, limit=limit) for limit in (3, 9)] == [3, 5]
+    arrived = stores.events.arrivals(columns, after=before + 3, limit=2)
+    assert arrived == [(before + 4, property_.id, *row), (before + 5, property_.id, *row)]
+    assert stores.events.event_at(before + 2) == "e1"
+    assert stores.events.event_at(1 << 40) is None
+    assert stores.events.live([property_.id, "nobody"]) == {property_.id}
+
+
 def test_a_purge_removes_what_deleted_properties_had(stores: EventStores) -> None:
     kept, gone = stores.new_property(), stores.new_property()
     append(stores, kept, "a")

@@ -124,6 +124,12 @@ class Stores(EventStores):
         self.roller = Roller(self.events, self.rollups)
 
     def close(self) -> None:
+        """End in order, as a server does."""
+        self.roller.end()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """End as if everything had been killed."""
         self.rollups.close()
         super().close()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from service import Service, Site
 
+HISTORIES = max(200, settings().max_examples)
 Question = tuple[Any, dict[str, Any]]
 Batches = list[list[dict[str, Any]]]
 
@@ -64,7 +65,7 @@ def flat(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in flat(item)] if isinstance(value, list) else [value]
 
 
-@settings(suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+@settings(max_examples=HISTORIES, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 @given(
     sent=batches, asked=st.lists(questions(), min_size=20, max_size=20), zone=st.sampled_from(["UTC", "Asia/Kolkata"])
 )

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import Stores
 
-from clickmeter.segments import roller
+from clickmeter.segments import layout, roller
 from clickmeter.segments.roller import REBUILD, Roller
 from clickmeter.storage.open import open_rollups
 
@@ -50,7 +50,9 @@ def stores(new_url: Callable[[], str]) -> Iterator[Stores]:
 def tiny_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same code with small numbers: a history of a dozen events takes many steps, and segments are merged often."""
     monkeypatch.setattr(roller, "STEP_ROWS", 3)
-    monkeypatch.setattr(roller, "MERGED_AT", 2)
+    monkeypatch.setattr(layout, "MERGED_AT", 2)
+    monkeypatch.setattr(layout, "SETTLED_AT", 2)
+    monkeypatch.setattr(layout, "SPARSE_ROWS", 8)
 
 
 def rebuild(stores: Stores, property_: Property | None) -> None:
@@ -241,7 +243,7 @@ def test_a_rebuild_of_something_else_begins_anew(stores: Stores, tiny_steps: Non
 def test_segments_that_are_merged_by_a_new_roller_keep_their_pageviews(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roller, "MERGED_AT", 2)
+    monkeypatch.setattr(layout, "MERGED_AT", 2)
     property_ = stores.new_property()
     stores.append(property_, [[view("e1")]])
     stores.roll()

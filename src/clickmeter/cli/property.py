@@ -133,12 +133,15 @@ def delete(*, settings: Settings, property_id: str, yes: bool) -> None:
 
     It disappears from the API at once, its events follow. Its id is never used again.
     """
-    with closing(open_metadata(settings.database_url)) as metadata:
+    with (
+        closing(open_metadata(settings.database_url)) as metadata,
+        # Opened first: events that only another process can remove would be left behind.
+        closing(open_events(settings.events_at, metadata_url=settings.database_url)) as events,
+    ):
         property_ = known_property(metadata, property_id)
         if not yes:
             confirm(property_)
         metadata.delete_property(property_id, now=time.time_ns() // 1_000_000)
-    with closing(open_events(settings.events_at, metadata_url=settings.database_url)) as events:
         removed = purge(events)
     click.echo(f"Deleted {property_id}; {removed:,} events were removed.")
 

@@ -128,6 +128,7 @@ def work(settings: Settings, events: EventStore, rollups: RollupStore) -> Callab
     def wait() -> bool:
         more = roller.step().more
         if not more:
+            roller.end()
             lock.release()
         return more
 

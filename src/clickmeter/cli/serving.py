@@ -95,8 +95,9 @@ def welcome(url: str, accesses: Sequence[Access], settings: Settings) -> str:
     return "\n".join(
         (
             f"\nClickmeter serves on {url}\n",
-            *(block(access) for access in accesses),
+            *(block(url, access) for access in accesses),
             f"{about_keys}\n",
+            f"Count a site's visitors, with this in its pages:\n\n  {snippet(url, first, settings)}\n",
             f"Send an event:\n\n  {event_line(url, first)}\n",
             f"Read the last 7 days:\n\n  {overview_line(url, first)}\n",
             "Ctrl-C stops the server.\n",
@@ -104,11 +105,20 @@ def welcome(url: str, accesses: Sequence[Access], settings: Settings) -> str:
     )
 
 
-def block(access: Access) -> str:
+def block(url: str, access: Access) -> str:
+    """A property, its keys, and its dashboard. The key is pasted there: a link with it would stay in the history."""
     lines = [f"  property   {access.property.id}  ({printable(access.property.name)}, {access.property.timezone})"]
     if access.write_key and access.read_key:
         lines += [f"  write key  {access.write_key}", f"  read key   {access.read_key}"]
+    lines.append(f"  dashboard  {url}/#/{access.property.id}  (paste the read key there)")
     return "\n".join(lines) + "\n"
+
+
+def snippet(url: str, access: Access, settings: Settings) -> str:
+    """The tag that loads the tracker."""
+    key = access.write_key or YOUR_WRITE_KEY
+    script = f"{url}{settings.tracker_path}"
+    return f'<script defer src="{script}" data-property="{access.property.id}" data-key="{key}"></script>'
 
 
 def event_line(url: str, access: Access) -> str:

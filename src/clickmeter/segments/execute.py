@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +11,12 @@ from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import METRICS, dimension
 from clickmeter.query.filters import matches, plan
 from clickmeter.query.sums import Sums
+from clickmeter.segments.counting import distinct, leading, numbered, weighted
 from clickmeter.segments.frame import Column
+from clickmeter.segments.ranking import first, metric_places, value_places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickmeter.query.query import Query
     from clickmeter.segments.frame import Flags, Frame, Ids
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
 Group = tuple[str | None, ...]
 
 SESSION_SUMS = ("whole_sessions", "bounces", "session_ms", "session_pageviews")
-SERIES_CELLS = 1_000
-"""Up to so many cells in ascending order, distinct ids are flagged cell by cell; otherwise pairs are sorted."""
-DENSE_CELLS = 1 << 22
-"""Up to so many combinations of ids, groups are numbered through a table; beyond, by sorting."""
 
 
 class Answer:
@@ -52,28 +50,42 @@ class Answer:
         """Everything that matches, as one row."""
         return self._sums(np.zeros(len(self._visitors), np.int32), 1, self._query.metrics)[0]
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        """All groups that can be among the first `count` by `term`, ties included, by their values, and their sums.
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        """The first `count` groups by `terms` and one more, in the order of their values; and their sums.
 
-        The sums are of the whole range, and only of what groups can be ranked by. The groups are more than `count`
-        when there are more of them.
+        The sums are of the whole range, and only of what groups are ranked by.
         """
-        size = len(self._group_keys)
-        names = [name for name in self._query.metrics if {name, f"-{name}"} & {*self._query.order_by, term}]
-        counts = self._counts(self._group_ids, size, names)
-        chosen = np.arange(size)
-        if size > count and term.startswith("-") and term[1:] in counts:
-            values = counts[term[1:]]
-            chosen = np.flatnonzero(values >= np.partition(values, size - count - 1)[size - count - 1])
+        names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
+        counts = self._counts(self._group_ids, len(self._group_keys), names, None)
+        orders = [partial(self._places_by, term, counts) for term in (*terms, *self._query.group_by)]
+        chosen = first(np.arange(len(self._group_keys)), orders, count + 1)
         groups = self._named(chosen)
         order = sorted(range(len(groups)), key=lambda at: by_value(groups[at]))
         chosen = chosen[order]
-        groups = [groups[at] for at in order]
         if set(names) <= counts.keys():
-            return groups, as_sums({name: values[chosen] for name, values in counts.items()})
-        places = np.full(size, -1, np.int32)
-        places[chosen] = np.arange(len(chosen))
-        return groups, self._sums(places[self._group_ids], len(chosen), names)
+            sums = as_sums({name: values[chosen] for name, values in counts.items()})
+        else:
+            sums = self._sums(self._cells_of(chosen), len(chosen), names)
+        return [groups[at] for at in order], sums
+
+    def _places_by(self, term: str, counts: Mapping[str, Ids], groups: Ids, count: int) -> Ids:
+        """Where a term of order_by puts these groups; see `ranking.first`. `counts` are of all groups."""
+        name, descending = term.removeprefix("-"), term.startswith("-")
+        if name in self._query.group_by:
+            at = self._query.group_by.index(name)
+            return value_places(self._columns[at].values, self._group_keys[groups, at], count, descending=descending)
+        if name in counts:
+            return metric_places(name, {name: counts[name][groups]}, descending=descending)
+        counted = self._counted(self._cells_of(groups), len(groups), [name])
+        return metric_places(name, counted, descending=descending)
+
+    def _cells_of(self, groups: Ids) -> Ids:
+        """For each matching event the place of its group among these, or -1."""
+        if len(groups) == len(self._group_keys) and bool((groups[1:] > groups[:-1]).all()):
+            return self._group_ids
+        places = np.full(len(self._group_keys), -1, np.int32)
+        places[groups] = np.arange(len(groups))
+        return places[self._group_ids]
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
         """For each of the given groups (absent ones too), the sums of each bucket between the edges."""
@@ -142,7 +154,7 @@ class Answer:
         keys = self._group_keys[numbers].tolist()
         return [tuple(column.values[id_] for column, id_ in zip(self._columns, key, strict=True)) for key in keys]
 
-    def _counts(self, cells: Ids, size: int, metrics: Sequence[str], inside: Ids | None = None) -> dict[str, Ids]:
+    def _counts(self, cells: Ids, size: int, metrics: Sequence[str], inside: Ids | None) -> dict[str, Ids]:
         """Of those metrics the ones that are counts of events, per cell; `inside` are the places of the events."""
         counts = {"events": np.bincount(cells, minlength=size)}
         if "pageviews" in metrics:
@@ -151,6 +163,9 @@ class Answer:
         return counts
 
     def _sums(self, cells: Ids, size: int, metrics: Sequence[str]) -> list[Sums]:
+        return as_sums(self._counted(cells, size, metrics))
+
+    def _counted(self, cells: Ids, size: int, metrics: Sequence[str]) -> dict[str, Ids]:
         """What those metrics take, per cell; an event whose cell is negative is in none of them."""
         inside = np.flatnonzero(cells >= 0) if cells.size and cells.min() < 0 else None
         chosen = cells if inside is None else cells[inside]
@@ -160,7 +175,7 @@ class Answer:
                 counted[name] = distinct(chosen, ids if inside is None else ids[inside], size)
         if any(METRICS[name].sessions for name in metrics):
             counted |= self._session_sums(cells, size)
-        return as_sums(counted)
+        return counted
 
     def _session_sums(self, cells: Ids, size: int) -> dict[str, Ids]:
         """Whole sessions, each in the cell of its first matching event."""
@@ -174,13 +189,16 @@ class Answer:
     def _first_of_session(self) -> Ids:
         """Per session, the place of its first matching event; of several at that instant, of the first group's."""
         ts = self._of_rows(self._base.frame.ts)
-        first = np.full(self._base.session_ids, np.iinfo(np.int64).max)
-        np.minimum.at(first, self._sessions, ts)
-        tied = np.flatnonzero((self._sessions > 0) & (ts == first[self._sessions]))
-        groups = self._named(np.arange(len(self._group_keys)))
-        rank = np.empty(len(groups), np.int64)
-        rank[sorted(range(len(groups)), key=lambda at: by_value(groups[at]))] = np.arange(len(groups))
-        tied = tied[np.lexsort((rank[self._group_ids[tied]], self._sessions[tied]))]
+        earliest = np.full(self._base.session_ids, np.iinfo(np.int64).max)
+        np.minimum.at(earliest, self._sessions, ts)
+        tied = np.flatnonzero((self._sessions > 0) & (ts == earliest[self._sessions]))
+        sessions = self._sessions[tied]
+        several = np.bincount(sessions)[sessions] > 1
+        rank = np.zeros(len(self._group_keys), np.int64)
+        numbers = np.flatnonzero(np.bincount(self._group_ids[tied[several]], minlength=len(rank)))
+        groups = self._named(numbers)
+        rank[numbers[sorted(range(len(groups)), key=lambda at: by_value(groups[at]))]] = np.arange(len(groups))
+        tied = tied[np.lexsort((rank[self._group_ids[tied]], sessions))]
         return tied[leading(self._sessions[tied])]
 
 
@@ -247,52 +265,3 @@ def as_sums(counted: dict[str, Ids]) -> list[Sums]:
 def by_value(group: Group) -> list[tuple[bool, str]]:
     """Sorts groups by their values in code point order, missing last."""
     return [(value is None, value or "") for value in group]
-
-
-def numbered(ids: Ids, size: int) -> tuple[Ids, Ids]:
-    """Ids below `size` numbered through from 0 without gaps, and which id each number stands for."""
-    if size > DENSE_CELLS:
-        present, numbers = np.unique(ids, return_inverse=True)
-        return numbers, present
-    present = np.flatnonzero(np.bincount(ids, minlength=size))
-    numbers = np.zeros(size, np.int32)
-    numbers[present] = np.arange(len(present))
-    return numbers[ids], present
-
-
-def distinct(cells: Ids, ids: Ids, size: int) -> Ids:
-    """Per cell, how many different ids that are not 0 it holds."""
-    width = int(ids.max(initial=0)) + 1
-    if size <= SERIES_CELLS and bool((cells[1:] >= cells[:-1]).all()):
-        return distinct_in_runs(cells, ids, size, width)
-    pairs = cells.astype(np.int64) * width + ids
-    pairs.sort()
-    pairs = pairs[leading(pairs)]
-    return np.bincount(pairs[pairs % width > 0] // width, minlength=size)
-
-
-def distinct_in_runs(cells: Ids, ids: Ids, size: int, width: int) -> Ids:
-    """The same for cells in ascending order, which each are a run of events: a flag per id, wiped after every run."""
-    begins = np.searchsorted(cells, np.arange(size + 1)).tolist()
-    seen = np.zeros(width, np.bool_)
-    counts = np.zeros(size, np.int64)
-    for cell in np.flatnonzero(np.diff(begins)).tolist():
-        seen[ids[begins[cell] : begins[cell + 1]]] = True
-        seen[0] = False
-        counts[cell] = np.count_nonzero(seen)
-        seen[:] = False
-    return counts
-
-
-def leading(values: Ids) -> Flags:
-    """Which of the sorted values are the first of their run."""
-    first = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=first[1:])
-    return first
-
-
-def weighted(cells: Ids, weights: Ids, size: int) -> Ids:
-    """Integer sums of the weights per cell: bincount's own would be floats."""
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, cells, weights)
-    return sums

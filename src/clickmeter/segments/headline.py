@@ -76,8 +76,8 @@ class HeadlineAnswer:
     def totals(self) -> Sums:
         return self._total_sums
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        del term, count
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        del terms, count
         return [()], [self.totals()]
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
@@ -110,10 +110,13 @@ class HeadlineAnswer:
         """Look at the events of a part that several buckets, or the range's ends, cut through."""
         pageview = self._frame.column_values("type").find({PAGEVIEW}).get(PAGEVIEW, -1)
         buckets = part.buckets(bounds)
-        views, visitors, sessions = part.ids("type") == pageview, part.ids("visitor_id"), part.ids("session_id")
-        for bucket in range(int(buckets.min()), int(buckets.max()) + 1):
-            inside = buckets == bucket
-            tallies[bucket].add_events(views[inside], visitors[inside], sessions[inside])
+        order = np.argsort(buckets, kind="stable")
+        views, visitors, sessions = (
+            column[order] for column in (part.ids("type") == pageview, part.ids("visitor_id"), part.ids("session_id"))
+        )
+        present, starts = np.unique(buckets[order], return_index=True)
+        for bucket, start, end in zip(present.tolist(), starts, [*starts[1:], part.events], strict=True):
+            tallies[bucket].add_events(views[start:end], visitors[start:end], sessions[start:end])
 
 
 def size(bitmaps: Sequence[BitMap]) -> int:

@@ -61,7 +61,7 @@ class Reader:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
         segments = [*self._segments(wanted)]
         if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
-            require_affordable(sum(part.events for part in segments), MAX_RAW_EVENTS)
+            self._require_few(wanted, sum(part.events for part in segments))
             return self._raw_frame(wanted)
         tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
         parts: list[Part] = [*segments]
@@ -73,6 +73,18 @@ class Reader:
             return Values([*known, *tail.new(column)]) if tail.events and tail.new(column) else Values(known)
 
         return Frame(parts, values)
+
+    def _require_few(self, wanted: Wanted, rolled_up: int) -> None:
+        """Refuse beforehand to look into the data of too many events; those past the watermark are counted for it."""
+        require_affordable(rolled_up, MAX_RAW_EVENTS)
+        past = self._events.count(
+            wanted.property_id,
+            start=wanted.start,
+            end=wanted.end,
+            after=self._watermark,
+            limit=MAX_RAW_EVENTS + 1 - rolled_up,
+        )
+        require_affordable(rolled_up + past, MAX_RAW_EVENTS)
 
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
@@ -140,25 +152,25 @@ class SegmentPart:
     def __init__(self, reader: Reader, segment: StoredSegment, wanted: Wanted) -> None:
         self._reader = reader
         self._segment = segment
-        day_start = segment.day * DAY_MS
-        self.first = max(day_start, wanted.start)
-        self.last = min(day_start + DAY_MS, wanted.end) - 1
+        start, end = segment.day * DAY_MS, (segment.day + segment.days) * DAY_MS
+        self.first = max(start, wanted.start)
+        self.last = min(end, wanted.end) - 1
         rows = segment.rows if wanted.bots else segment.people
         self._picked: slice | Ids = slice(0, rows)
         self.events = rows
-        self._is_whole = self.first == day_start and self.last == day_start + DAY_MS - 1
+        self._is_whole = self.first == start and self.last == end - 1
         if not self._is_whole:
-            self._pick(wanted.start - day_start, wanted.end - day_start, rows)
+            self._pick(self.first - start, self.last + 1 - start, rows)
         self.counted = self._is_whole and not wanted.bots
 
     def _pick(self, start: int, end: int, rows: int) -> None:
-        """Leave only the rows of start <= ts < end, in ms of the segment's day."""
-        ts = self._of_day()
+        """Leave only the rows of start <= ts < end, in ms of the segment."""
+        ts = self._since_start()
         if rows == self._segment.people:
-            low, high = np.searchsorted(ts[:rows], [max(start, 0), min(end, DAY_MS)]).tolist()
+            low, high = np.searchsorted(ts[:rows], [start, end]).tolist()
             self._picked, self.events = slice(low, high), high - low
         else:
-            self._picked = np.flatnonzero((ts >= max(start, 0)) & (ts < min(end, DAY_MS)))
+            self._picked = np.flatnonzero((ts >= start) & (ts < end))
             self.events = len(self._picked)
 
     @property
@@ -174,14 +186,14 @@ class SegmentPart:
         return self._segment.without_session
 
     def ts(self) -> Ids:
-        return self._of_day()[self._picked].astype(np.int64) + self._segment.day * DAY_MS
+        return self._since_start()[self._picked].astype(np.int64) + self._segment.day * DAY_MS
 
     def buckets(self, edges: Ids) -> Ids:
         low, high = bucket_range(self, edges)
         if low == high:
             return np.full(self.events, low, np.int64)
         between = edges[low + 1 : high + 1] - self._segment.day * DAY_MS
-        ts = self._of_day()[self._picked]
+        ts = self._since_start()[self._picked]
         if isinstance(self._picked, slice) and self._picked.stop <= self._segment.people:
             # Sorted: where each bucket begins is found without a look at every event.
             begins = [0, *np.searchsorted(ts, between).tolist(), len(ts)]
@@ -198,7 +210,8 @@ class SegmentPart:
     def sessions(self) -> BitMap:
         return self._reader.bitmaps(self._segment)[1]
 
-    def _of_day(self) -> Ids:
+    def _since_start(self) -> Ids:
+        """In ms since the first day of the segment began."""
         return self._reader.column(self._segment, "ts")
 
 
@@ -245,7 +258,7 @@ def require_affordable(events: int, limit: int) -> None:
     """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
     if events > limit:
         detail = (
-            f"This would look at {events:,} events one by one; at most {limit:,} are allowed. Ask for a shorter range."
+            f"This would look at more than {limit:,} events one by one, which is the limit. Ask for a shorter range."
         )
         raise refuse_parameter("from", "too_expensive", detail)
 

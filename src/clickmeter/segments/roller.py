@@ -1,7 +1,8 @@
 """The roller: reads raw events past its watermark and adds them to the segments, a step at a time.
 
 A step is stored whole or not at all, watermark included, so a crash loses and doubles nothing. Late and very old
-events go to their own day like any others. Small segments of a day are merged when there are several of a size.
+events go to the cell of their own day like any others. Small segments of a cell are merged when there are several of a
+size, or when events go on to another cell.
 """
 
 from __future__ import annotations
@@ -12,20 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from clickmeter.model import PAGEVIEW
-from clickmeter.segments import build
+from clickmeter.segments import build, layout
 from clickmeter.segments.dictionary import Dictionaries
-from clickmeter.storage.segment import HASHED, IDS, DiscardedError, PropertyRoll, Roll
+from clickmeter.storage.segment import DAY_MS, HASHED, IDS, DiscardedError, PropertyRoll, Roll
 
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import EventStore, RollupStore
     from clickmeter.storage.segment import Segment, StoredSegment
 
 STEP_ROWS = 20_000
-MERGED_AT = 8
-"""So many segments of about one size and the same day become one of the next size."""
-LARGE_ROWS = 128 * 1024
-"""Segments of this size are left alone."""
-
 NO_PAGEVIEW = -1
 WHOLE = 2**31
 REBUILD, REBUILT = "rebuild", "rebuilt"
@@ -48,12 +44,14 @@ class Roller:
     """Brings the rollups of one store up to its events. One roller at a time per store."""
 
     def __init__(self, events: EventStore, rollups: RollupStore) -> None:
+        """Nothing is read before the first step."""
         self._events = events
         self._rollups = rollups
-        self._begin()
+        self._epoch = UNKNOWN
 
     def _begin(self) -> None:
         """Go on from where the rollups are."""
+        self._rollups.begin_rolling()
         with self._rollups.snapshot() as watermark:
             self._watermark = watermark
             self._epoch = self._rollups.epoch()
@@ -68,22 +66,22 @@ class Roller:
         self._rebuilding = asked
         self._rebuilt = 0
 
-    @property
-    def watermark(self) -> int:
-        """Every event up to this position is in the segments."""
-        return self._watermark
-
     def step(self) -> Step:
         """Roll up the next events, at most STEP_ROWS; when there are none, go on with a rebuild that was asked for."""
         try:
+            if self._rollups.epoch() != self._epoch:
+                self._begin()
             return self._step()
         except DiscardedError:
-            self._begin()
+            self._epoch = UNKNOWN
             return Step(0, more=True)
 
+    def end(self) -> None:
+        """No step follows."""
+        if self._epoch != UNKNOWN:
+            self._rollups.end_rolling()
+
     def _step(self) -> Step:
-        if self._rollups.epoch() != self._epoch:
-            raise DiscardedError
         rows = self._events.arrivals(READ, after=self._watermark, limit=STEP_ROWS)
         if not rows:
             return self._rebuild()
@@ -103,7 +101,7 @@ class Roller:
         if asked != self._rebuilding:
             self._begin_rebuild(asked)
         if asked is None:
-            return Step(0, more=False)
+            return Step(0, more=self._rollups.sweep())
         wanted = asked or None
         rows = self._events.arrivals(READ, after=self._rebuilt, limit=STEP_ROWS)
         if rows:
@@ -126,7 +124,7 @@ class Roller:
         self._rollups.set_note(REBUILT, None)
         if self._rollups.note(REBUILD) == (wanted or ""):
             self._rollups.set_note(REBUILD, None)
-        self._begin()
+        self._epoch = UNKNOWN
 
     def _parts(self, rows: list[tuple[Any, ...]], *, suffix: str, wanted: str | None) -> list[PropertyRoll]:
         """What the rows add to their properties, kept under their ids and `suffix`; to `wanted` alone, unless None."""
@@ -160,50 +158,48 @@ class Roller:
             if dictionary.new:
                 (part.hashes if name in HASHED else part.values)[name] = dictionary.new
         pageview = self._pageview(property_id)
-        for fresh in build.segments(encoded, pageview=pageview):
-            self._add(part, fresh, pageview)
+        days, counts = np.unique(encoded["ts"] // DAY_MS, return_counts=True)
+        homes = self._homes(property_id, dict(zip(days.tolist(), counts.tolist(), strict=True)))
+        for cell, fresh in zip(homes, build.segments(encoded, [*homes], pageview=pageview), strict=True):
+            if not homes[cell]:
+                self._settle(part, cell.first - 1, pageview)
+            self._add(part, fresh, homes[cell], pageview)
         return part
+
+    def _homes(self, property_id: str, rows: dict[int, int]) -> layout.Inside:
+        """The cells for so many new rows a day, in order of time."""
+
+        def within(cell: layout.Cell, rows: int | None) -> list[StoredSegment] | None:
+            return self._rollups.segments_within(property_id, first_day=cell.first, last_day=cell.last, rows=rows)
+
+        return dict(sorted(layout.homes(rows, within).items()))
 
     def _pageview(self, property_id: str) -> int:
         # Not only what this roller has met: segments it merges may be from before it was started.
         known = self._dictionaries.column(property_id, "type").find(PAGEVIEW)
         return NO_PAGEVIEW if known is None else known
 
-    def _add(self, part: PropertyRoll, fresh: Segment, pageview: int) -> None:
-        """Add a segment to its day, merged with the others of its size when there are enough of them."""
-        alike = joining(self._rollups.small_segments(part.property_id, fresh.day, rows=LARGE_ROWS), fresh.rows)
-        if not alike:
-            part.segments.append(fresh)
-            return
-        blobs = [self._blob(one) for one in alike]
-        people = [one.people for one in alike]
-        part.segments.append(build.merged(fresh.day, [*blobs, fresh.blob], [*people, fresh.people], pageview=pageview))
-        part.replaced += [one.id for one in alike]
+    def _settle(self, part: PropertyRoll, day: int, pageview: int) -> None:
+        """Make one segment of those that stand beside each other in a day's cell: events go on to another now."""
+        [held] = self._homes(part.property_id, {day: 0}).values()
+        settling = layout.settling([one for one in held if one.id not in part.replaced])
+        if settling:
+            self._merge(part, settling, [], pageview)
 
-    def _blob(self, segment: StoredSegment) -> bytes:
-        return self._rollups.read(segment.id, offset=0, length=WHOLE)
+    def _add(self, part: PropertyRoll, fresh: Segment, held: list[StoredSegment], pageview: int) -> None:
+        """Add a segment to a cell, merged with the others of its size there when there are enough of them."""
+        alike = layout.joining([one for one in held if one.id not in part.replaced], fresh.rows)
+        if alike:
+            self._merge(part, alike, [build.Stored(fresh.day, fresh.people, fresh.blob)], pageview)
+        else:
+            part.segments.append(fresh)
+
+    def _merge(self, part: PropertyRoll, old: list[StoredSegment], new: list[build.Stored], pageview: int) -> None:
+        stored = [build.Stored(one.day, one.people, self._rollups.read(one.id, offset=0, length=WHOLE)) for one in old]
+        part.segments.append(build.merged([*stored, *new], pageview=pageview))
+        part.replaced += [one.id for one in old]
 
 
 def property_of(row: tuple[Any, ...]) -> str:
     """Sorts the rows of deleted properties, which have none, first."""
     return row[1] or ""
-
-
-def joining(small: list[StoredSegment], rows: int) -> list[StoredSegment]:
-    """Which segments one of so many rows is merged with; what comes of that may be one too many of the next size."""
-    chosen: list[StoredSegment] = []
-    while True:
-        alike = [one for one in small if one not in chosen and tier(one.rows) <= tier(rows)]
-        if len(alike) + 1 < MERGED_AT:
-            return chosen
-        chosen += alike
-        rows += sum(one.rows for one in alike)
-
-
-def tier(rows: int) -> int:
-    """Segments of one tier differ in size by less than MERGED_AT times."""
-    size = 0
-    while rows >= MERGED_AT:
-        rows //= MERGED_AT
-        size += 1
-    return size

@@ -44,7 +44,7 @@ class EventEngine(Protocol):
 
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
-EVENT_ENGINES: dict[str, EventEngine] = dict.fromkeys(("clickhouse", "clickhouses", "chdb"), clickhouse)
+EVENT_ENGINES: dict[str, EventEngine] = {"clickhouse": clickhouse, "clickhouses": clickhouse, "chdb": clickhouse}
 
 
 def scheme_of(url: str) -> str:

@@ -111,6 +111,10 @@ class EventStore(Protocol):
         """
         ...
 
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
+        ...
+
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         """Up to `limit` events of all properties in order of arrival, the first one past position `after`.
 
@@ -182,8 +186,8 @@ class Answer(Protocol):
         """Everything that matches, as one row."""
         ...
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        """Every group that can be among the first `count` by a term of order_by, ties included, with its sums.
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        """At least the first `count` groups by these terms of order_by, ties by value, with their sums.
 
         Sorted by their values, missing last; more than `count` of them when there are more at all.
         """
@@ -197,6 +201,17 @@ class Answer(Protocol):
 class RollupStore(Protocol):
     """Column segments and their dictionaries: derived from raw events, and made anew from them at any time."""
 
+    def begin_rolling(self) -> None:
+        """To be called before the first step of a roller: make sure of what is kept, or discard it. May take long.
+
+        Until then whatever may have been damaged when a machine went down counts as not being there.
+        """
+        ...
+
+    def end_rolling(self) -> None:
+        """To be called when a roller ends in order."""
+        ...
+
     def snapshot(self) -> AbstractContextManager[int]:
         """Everything read inside is of one moment. Gives the watermark: the events up to that position are in it."""
         ...
@@ -206,7 +221,7 @@ class RollupStore(Protocol):
         ...
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
-        """The property's segments of these days, both inclusive, by day."""
+        """The property's segments that reach into these days, both inclusive, by their first day."""
         ...
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
@@ -229,8 +244,13 @@ class RollupStore(Protocol):
         """The ids of those values that the dictionary has; hashes for hashed columns."""
         ...
 
-    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
-        """The segments of one day with fewer than so many rows."""
+    def segments_within(
+        self, property_id: str, *, first_day: int, last_day: int, rows: int | None
+    ) -> list[StoredSegment] | None:
+        """The property's segments that lie wholly in these days, both inclusive, by their first day.
+
+        None, without a look at all of them, when they hold more than so many rows.
+        """
         ...
 
     def roll(self, roll: Roll) -> None:
@@ -245,14 +265,18 @@ class RollupStore(Protocol):
         ...
 
     def forget(self, property_id: str) -> None:
-        """Remove everything of a property."""
+        """Keep nothing of a property from now on. The space it takes is freed by `sweep`."""
         ...
 
     def replace(self, names: Mapping[str, str]) -> None:
         """Let what is kept under each new name take the place of what is kept under the old one, all at once.
 
-        `names` is new name -> old name; the epoch changes.
+        `names` is new name -> old name; the epoch changes. What the old names stood for is forgotten.
         """
+        ...
+
+    def sweep(self) -> bool:
+        """Free some of the space of what is forgotten, in one short transaction; False when there is nothing left."""
         ...
 
     def properties(self) -> list[str]:

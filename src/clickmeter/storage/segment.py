@@ -7,8 +7,10 @@ from typing import NamedTuple
 import msgspec
 
 DAY_MS = 86_400_000
-BLOB_VERSION = 1
+BLOB_VERSION = 2
 """Of how `segments.codec` writes a blob: a store discards rollups with others."""
+MAX_DAYS = 4_096
+"""No segment reaches over more days."""
 
 COLUMNS: dict[str, int] = {
     "ts": 0,
@@ -36,21 +38,23 @@ COLUMNS: dict[str, int] = {
     "os": 22,
     "language": 23,
 }
-"""The number of each column on disk, never used again for another. ``ts`` is in ms since the segment's day began; the
-others are ids of the property's dictionary for the column, 0 where the value is missing."""
+"""The number of each column on disk, never used again for another. ``ts`` is in ms since the segment's first day began;
+the others are ids of the property's dictionary for the column, 0 where the value is missing."""
 HASHED = ("visitor_id", "session_id")
 """Identifiers: their dictionary keeps a hash of 16 bytes, since no report ever shows one."""
 IDS = tuple(name for name in COLUMNS if name != "ts")
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """Some events of one property and UTC day. Rows are sorted by ts, those of bots after all others.
+    """Some events of one property and of some UTC days. Rows are sorted by ts, those of bots after all others.
 
     The counts and the two bitmaps (Roaring, of dense ids) are of the rows that are not bots'.
     """
 
     day: int
-    """Days since 1970-01-01."""
+    """The first event's, in days since 1970-01-01."""
+    days: int
+    """From the first event's day to the last one's, both included: 1 to MAX_DAYS."""
     rows: int
     people: int
     """How many rows are not bots'; they come first."""
@@ -68,6 +72,7 @@ class StoredSegment(NamedTuple):
 
     id: int
     day: int
+    days: int
     rows: int
     people: int
     pageviews: int

@@ -18,7 +18,7 @@ from clickmeter.ingest.writer import STORE_MODULE, Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.open import is_of_one_process, keeps_events_alone, open_metadata
-from clickmeter.web import cors, ingest, openapi
+from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
@@ -113,6 +113,7 @@ class Server:
         self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
         self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
+        self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
 
@@ -146,6 +147,8 @@ class Server:
             routes=[
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
+                *dashboard.routes(),
+                *tracker.routes(self._tracker_path),
             ],
             exception_handlers={
                 Refusal: answer_refusal,
@@ -221,7 +224,9 @@ async def answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         rows = [row for row in ROUTES if matches(row.path, request.url.path)]
         allowed = sorted({row.method for row in rows} | {"OPTIONS" for row in rows if row.key == "read"})
-        refusal = Refusal("method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed)
+        refusal = Refusal(
+            "method_not_allowed", f"{request.method[:20]} is not allowed here.", allow=allowed or tracker.METHODS
+        )
     else:
         refusal = Refusal("not_found", "There is nothing at this path; /openapi.json lists what there is.")
     return await answer_refusal(request, refusal)

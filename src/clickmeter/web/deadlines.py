@@ -124,7 +124,8 @@ class TimedProtocol(HttpToolsProtocol):
 
     def _write_problem(self, refusal: Refusal, request_id: str, more: list[tuple[bytes, bytes]]) -> None:
         body = problem_body(refusal, request_id)
-        own = [(b"content-length", str(len(body)).encode("ascii")), (b"connection", b"close")]
+        length = str(len(body)).encode("ascii")
+        own = [(b"x-request-id", request_id.encode()), (b"content-length", length), (b"connection", b"close")]
         headers = [*self.server_state.default_headers, *problem_headers(refusal), *more, *own]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         shown = b"" if self._head.startswith(b"HEAD ") else body

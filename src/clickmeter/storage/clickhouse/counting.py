@@ -119,9 +119,9 @@ class ClickhouseAnswer:
     def totals(self) -> Sums:
         return self._total[1]
 
-    def leading(self, term: str, count: int) -> tuple[list[Group], list[Sums]]:
-        names = [name for name in self._query.metrics if {name, f"-{name}"} & {*self._query.order_by, term}]
-        order, limit = self._order(term, count)
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
+        order, limit = self._order(terms, count)
         counted = self._counted(names, order=order, limit=limit)
         groups = sorted((group for _, group in counted), key=by_value)
         whole: Cells = {}
@@ -211,13 +211,12 @@ class ClickhouseAnswer:
             found[events.cell(row) if apart else (None, ())] = Sums(**dict(zip(names, values, strict=True)))
         return found
 
-    def _order(self, term: str, count: int) -> tuple[str, str]:
+    def _order(self, terms: Sequence[str], count: int) -> tuple[str, str]:
         """How to have the leading groups come first, and how many of them are enough.
 
         Rates are ranked as they are shown, rounded, which is not done here: all groups are needed then, or all that
         tie by the term before.
         """
-        terms = [one for one in self._query.order_by if one.removeprefix("-") != "time"] or [term]
         orders = [self._order_by(one) for one in terms]
         known = [one for one in orders if one is not None]
         if orders[0] is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 IDENTITY = "events identity"
 MUTATION_SETTINGS = {"mutations_sync": 1}
 CHUNK_ROWS = 100_000
+IN_RANGE = "property_id = {property:String} AND ts >= {start:Int64} AND ts < {end:Int64} AND seq > {after:UInt64}"
 
 
 class ClickhouseEvents:
@@ -43,14 +44,15 @@ class ClickhouseEvents:
     def scan(
         self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
-        sql = f"""
-            SELECT {", ".join(map(selected, columns))} FROM {self._table}
-            WHERE property_id = {{property:String}} AND ts >= {{start:Int64}} AND ts < {{end:Int64}}
-                AND seq > {{after:UInt64}}
-        """
+        sql = f"SELECT {', '.join(map(selected, columns))} FROM {self._table} WHERE {IN_RANGE}"
         rows = self._rows(sql, {"property": property_id, "start": start, "end": end, "after": after})
         for at in range(0, len(rows), CHUNK_ROWS):
             yield rows[at : at + CHUNK_ROWS]
+
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        sql = f"SELECT count() FROM {self._table} WHERE {IN_RANGE}"
+        [(count,)] = self._rows(sql, {"property": property_id, "start": start, "end": end, "after": after})
+        return min(int(count), limit)
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         sql = f"""

@@ -61,17 +61,24 @@ class SqliteEvents:
     def scan(
         self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
     ) -> Iterator[list[tuple[Any, ...]]]:
-        names = ", ".join(COLUMNS[column] for column in columns)
-        # The newest events are together at the end of the table; many of a property's are found by its index.
-        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
-        sql = f"""
-            SELECT {names} FROM events {how}
-            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ?
-        """
+        sql = self._wanted(", ".join(COLUMNS[column] for column in columns), after)
         with translated(self._path):
             cursor = self._connection.execute(sql, (property_id, start, end, after))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
+
+    def _wanted(self, columns: str, after: int) -> str:
+        # The newest events are together at the end of the table; many of a property's are found by its index.
+        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
+        return f"""
+            SELECT {columns} FROM events {how}
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ?
+        """
+
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        sql = f"SELECT count(*) FROM ({self._wanted('1', after)} LIMIT ?)"
+        with translated(self._path):
+            return int(self._connection.execute(sql, (property_id, start, end, after, limit)).get)
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         names = ", ".join(COLUMNS[column] for column in columns)

@@ -7,16 +7,15 @@ and are made again. The file names the events it was made from; with any others 
 from __future__ import annotations
 
 import logging
-import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from clickmeter.storage.segment import (
-    BLOB_VERSION,
     COLUMNS,
     HASHED,
+    MAX_DAYS,
     DiscardedError,
     PropertyRoll,
     RollupStatistics,
@@ -24,6 +23,15 @@ from clickmeter.storage.segment import (
     StoredSegment,
 )
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
+from clickmeter.storage.sqlite.rollup_file import (
+    NOBODY,
+    empty,
+    is_ours,
+    is_sound,
+    machine_run,
+    new_epoch,
+    start_afresh,
+)
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
@@ -34,45 +42,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clickmeter.storage")
 
-VERSION = f"1.{BLOB_VERSION}"
-"""Of the schema, and of what is in the blobs."""
 CHECKPOINT_PAGES = 4_000
 CACHE_KIB = 64 * 1024
 VALUES_AT_ONCE = 200
+SWEPT_SEGMENTS, SWEPT_VALUES = 100, 5_000
+"""At a time: some milliseconds."""
 
-SCHEMA = """
-    CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE properties (no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT;
-    CREATE TABLE texts (
-        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
-        PRIMARY KEY (property_no, column_no, value)
-    ) STRICT, WITHOUT ROWID;
-    CREATE UNIQUE INDEX texts_by_id ON texts (property_no, column_no, id);
-    CREATE TABLE hashes (
-        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value BLOB NOT NULL, id INTEGER NOT NULL,
-        PRIMARY KEY (property_no, column_no, value)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE sizes (
-        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, size INTEGER NOT NULL,
-        PRIMARY KEY (property_no, column_no)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE segments (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        property_no INTEGER NOT NULL,
-        day INTEGER NOT NULL,
-        rows INTEGER NOT NULL,
-        people INTEGER NOT NULL,
-        pageviews INTEGER NOT NULL,
-        without_visitor INTEGER NOT NULL,
-        without_session INTEGER NOT NULL,
-        visitors BLOB NOT NULL,
-        sessions BLOB NOT NULL,
-        blob BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX segments_by_day ON segments (property_no, day);
-"""
-TABLES = ("state", "properties", "texts", "hashes", "sizes", "segments")
 STORED = ", ".join(StoredSegment._fields)
+REACHING = f"""
+    SELECT {STORED} FROM segments INDEXED BY segments_by_day WHERE property_no = ? AND day BETWEEN ? AND ?
+    UNION ALL
+    SELECT {STORED} FROM segments INDEXED BY wide_segments
+    WHERE property_no = ? AND days > 1 AND day BETWEEN ? AND ? AND day + days > ?
+    ORDER BY day, id
+"""
+"""What begins in some days, and what began before them and reaches into them."""
+WITHIN = f"""
+    SELECT {STORED} FROM segments WHERE property_no = ? AND day BETWEEN ? AND ? AND day + days <= ? ORDER BY day, id
+"""
+SWEEPS = (
+    f"DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE property_no = ? LIMIT {SWEPT_SEGMENTS})",
+    *(
+        f"DELETE FROM {table} WHERE (property_no, column_no, value) IN "
+        f"(SELECT property_no, column_no, value FROM {table} WHERE property_no = ? LIMIT {SWEPT_VALUES})"
+        for table in ("texts", "hashes")
+    ),
+    "DELETE FROM sizes WHERE property_no = ?",
+)
+"""Each removes some of what is kept of a property; it is gone when none finds anything."""
 FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = (
     f"INSERT INTO segments (property_no, {', '.join(FIELDS)}) VALUES ({', '.join('?' * (len(FIELDS) + 1))})"
@@ -106,25 +103,46 @@ class SqliteRollups:
             ("cache_size", -CACHE_KIB),
         ):
             self._connection.pragma(name, value)
-        if not self._is_ours():
+        self._doubted = False
+        if not is_ours(self._connection, self._events):
             with transaction(self._connection):
-                if not self._is_ours():
-                    self._start_afresh()
+                if not is_ours(self._connection, self._events):
+                    start_afresh(self._connection, self._events)
+
+    def begin_rolling(self) -> None:
+        with translated(self._path):
+            if self._is_in_doubt() and not is_sound(self._connection):
+                log.warning("%s is damaged and is made anew from the events.", self._path)
+                empty(self._connection)
+                self._begin()
+            self._set_state("rolled_on", machine_run())
+        self._doubted = False
+
+    def end_rolling(self) -> None:
+        with translated(self._path):
+            self._set_state("rolled_on", NOBODY)
+
+    def _is_in_doubt(self) -> bool:
+        return self._state("rolled_on") not in (NOBODY, machine_run())
 
     @contextmanager
     def snapshot(self) -> Iterator[int]:
         self._connection.execute("BEGIN")
         try:
-            yield int(self._state("watermark"))
+            self._doubted = self._is_in_doubt()
+            yield 0 if self._doubted else int(self._state("watermark"))
         finally:
-            self._connection.execute("COMMIT")
+            # Not COMMIT, which fails when what was read is damaged; reading from a failing disk may have ended it.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def epoch(self) -> str:
         return str(self._state("epoch"))
 
     def segments(self, property_id: str, *, first_day: int, last_day: int) -> list[StoredSegment]:
-        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day BETWEEN ? AND ? ORDER BY day, id"
-        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), first_day, last_day))]
+        number = self._number(property_id)
+        given = (number, first_day, last_day, number, first_day - MAX_DAYS, first_day - 1, first_day)
+        return [StoredSegment(*row) for row in self._rows(REACHING, given)]
 
     def bitmaps(self, segment_id: int) -> tuple[bytes, bytes]:
         [(visitors, sessions)] = self._rows("SELECT visitors, sessions FROM segments WHERE id = ?", (segment_id,))
@@ -158,9 +176,18 @@ class SqliteRollups:
             known.update(self._rows(sql, (number, column_no, *some)))
         return known
 
-    def small_segments(self, property_id: str, day: int, *, rows: int) -> list[StoredSegment]:
-        sql = f"SELECT {STORED} FROM segments WHERE property_no = ? AND day = ? AND rows < ? ORDER BY id"
-        return [StoredSegment(*row) for row in self._rows(sql, (self._number(property_id), day, rows))]
+    def segments_within(
+        self, property_id: str, *, first_day: int, last_day: int, rows: int | None
+    ) -> list[StoredSegment] | None:
+        found: list[StoredSegment] = []
+        held = 0
+        with translated(self._path):
+            for row in self._connection.execute(WITHIN, (self._number(property_id), first_day, last_day, last_day + 1)):
+                found.append(StoredSegment(*row))
+                held += found[-1].rows
+                if rows is not None and held > rows:
+                    return None
+        return found
 
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
@@ -195,10 +222,8 @@ class SqliteRollups:
             self._forget(property_id)
 
     def _forget(self, property_id: str) -> None:
-        number = self._number(property_id)
-        for table in ("texts", "hashes", "sizes", "segments"):
-            self._connection.execute(f"DELETE FROM {table} WHERE property_no = ?", (number,))
-        self._connection.execute("DELETE FROM properties WHERE no = ?", (number,))
+        self._connection.execute("INSERT INTO forgotten SELECT no FROM properties WHERE id = ?", (property_id,))
+        self._connection.execute("DELETE FROM properties WHERE id = ?", (property_id,))
 
     def replace(self, names: Mapping[str, str]) -> None:
         with translated(self._path), transaction(self._connection):
@@ -206,6 +231,18 @@ class SqliteRollups:
                 self._forget(old)
                 self._connection.execute("UPDATE properties SET id = ? WHERE id = ?", (old, new))
             self._set_state("epoch", new_epoch())
+
+    def sweep(self) -> bool:
+        with translated(self._path), transaction(self._connection):
+            number = self._connection.execute("SELECT min(property_no) FROM forgotten").get
+            if number is None:
+                return False
+            for sql in SWEEPS:
+                self._connection.execute(sql, (number,))
+                if self._connection.changes():
+                    return True
+            self._connection.execute("DELETE FROM forgotten WHERE property_no = ?", (number,))
+            return True
 
     def properties(self) -> list[str]:
         return [id_ for (id_,) in self._rows("SELECT id FROM properties ORDER BY id", ())]
@@ -222,8 +259,9 @@ class SqliteRollups:
                 self._connection.execute("REPLACE INTO state VALUES (?, ?)", (f"note:{name}", text))
 
     def statistics(self) -> RollupStatistics:
-        [(segments, events)] = self._rows("SELECT count(*), coalesce(sum(rows), 0) FROM segments", ())
-        [(values,)] = self._rows("SELECT coalesce(sum(size), 0) FROM sizes", ())
+        kept = "WHERE property_no NOT IN (SELECT property_no FROM forgotten)"
+        [(segments, events)] = self._rows(f"SELECT count(*), coalesce(sum(rows), 0) FROM segments {kept}", ())
+        [(values,)] = self._rows(f"SELECT coalesce(sum(size), 0) FROM sizes {kept}", ())
         pages = self._connection.pragma("page_count")
         return RollupStatistics(
             watermark=int(self._state("watermark")),
@@ -236,34 +274,10 @@ class SqliteRollups:
 
     def discard(self) -> None:
         with translated(self._path), transaction(self._connection):
-            self._start_afresh()
+            start_afresh(self._connection, self._events)
 
     def close(self) -> None:
         self._connection.close()
-
-    def _is_ours(self) -> bool:
-        """Whether the file is of this program and of these events, and no further than they are."""
-        if not self._connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'state'").get:
-            return False
-        rows: list[Any] = self._connection.execute("SELECT name, value FROM state").fetchall()
-        state: dict[str, Any] = dict(rows)
-        if state.get("version") != VERSION or state["identity"] != self._events.identity():
-            return False
-        watermark = int(state["watermark"])
-        return watermark <= self._events.last_position() and state["event"] == (self._events.event_at(watermark) or "")
-
-    def _start_afresh(self) -> None:
-        for table in TABLES:
-            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
-        self._connection.execute(SCHEMA)
-        state = {
-            "version": VERSION,
-            "identity": self._events.identity(),
-            "epoch": new_epoch(),
-            "watermark": 0,
-            "event": "",
-        }
-        self._connection.executemany("INSERT INTO state VALUES (?, ?)", list(state.items()))
 
     def _state(self, name: str) -> Any:
         return self._rows("SELECT value FROM state WHERE name = ?", (name,))[0][0]
@@ -272,24 +286,12 @@ class SqliteRollups:
         self._connection.execute("UPDATE state SET value = ? WHERE name = ?", (value, name))
 
     def _number(self, property_id: str) -> int:
-        """The property's number in this file; 0, which no property has, when nothing of it is rolled up."""
+        """The property's number in this file; 0, which no property has, when nothing of it is rolled up for sure."""
+        if self._doubted:
+            return 0
         rows = self._rows("SELECT no FROM properties WHERE id = ?", (property_id,))
         return int(rows[0][0]) if rows else 0
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         with translated(self._path):
             return self._connection.execute(sql, tuple(values)).fetchall()
-
-
-def empty(connection: apsw.Connection) -> None:
-    """Make an empty database of whatever the file holds, for every process that has it open."""
-    connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
-    try:
-        connection.pragma("page_size", PAGE_BYTES)
-        connection.execute("VACUUM")
-    finally:
-        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
-
-
-def new_epoch() -> str:
-    return secrets.token_hex(8)
