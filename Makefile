@@ -42,7 +42,7 @@ lock: .venv/test.done ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml scripts/build.in -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
+		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --extra postgres --extra clickhouse --extra chdb --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
