@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help run demo test test-long lint types openapi browser lock bench clean
+.PHONY: help run demo test test-long lint types openapi browser lock audit bench clean
+PIP_AUDIT := pip-audit==2.10.1
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ browser: .venv/test.done ## Build tracker and dashboard into the package; needs 
 	@PYTHON=$(BIN)/python scripts/node.sh npm ci --no-audit --no-fund
 	@PYTHON=$(BIN)/python scripts/node.sh npm run build --workspaces --if-present
 
-bench: .venv/test.done ## Measure ingest and reports on this machine
+bench: .venv/test.done ## Measure ingest and reports on this machine; ENGINE=postgres, QUICK=1
 	$(BIN)/python -m bench
 
 lock: .venv/test.done ## Renew the lock files from pyproject.toml
@@ -43,6 +44,12 @@ lock: .venv/test.done ## Renew the lock files from pyproject.toml
 		--python-version 3.11 pyproject.toml scripts/build.in -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --extra postgres --extra clickhouse --extra chdb --group dev -c requirements.lock -o requirements-dev.lock
+
+audit: .venv/test.done ## Look for known vulnerabilities, and write dist/sbom.json
+	mkdir -p dist
+	$(BIN)/python scripts/sbom.py requirements.lock pyproject.toml > dist/sbom.json
+	$(BIN)/uv tool run --from $(PIP_AUDIT) pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	npm audit
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -28,8 +28,8 @@ class Constant:
 
     is_overloaded = False
 
-    def __init__(self, settings: config.Settings) -> None:
-        del settings  # it needs none of them
+    def __init__(self, settings: config.Settings, *, rolls: bool) -> None:
+        del settings, rolls  # it needs none of them
         self.backlog = Backlog()
 
     async def start(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.engines import Engine
     from bench.figures import Board
     from bench.identifiers import IdKind
     from bench.load import Tally
@@ -55,7 +56,7 @@ def run(server: Server, scale: Scale, *, events: int, **wanted: Any) -> Tally:
 
 
 def require_stored(server: Server, before: int, tally: Tally, events: int) -> None:
-    stored, _ = server.store.count_after(before)
+    stored = server.store.count_after(before)
     acknowledged = tally.statuses.get("200", 0) * events
     unknown = sum(count for status, count in tally.statuses.items() if status in ("lost", "unanswered")) * events
     if not acknowledged <= stored <= acknowledged + unknown:
@@ -68,7 +69,7 @@ def median(tallies: Sequence[Tally]) -> Rate:
     return Rate(rate, middle)
 
 
-def measure_ingest(board: Board, directory: Path, scale: Scale) -> None:
+def measure_ingest(board: Board, directory: Path, scale: Scale, engine: Engine) -> None:
     """Capacity in a closed loop, beside the same server answering a constant, and what overload makes of it."""
     board.section("Ingest")
     kinds: dict[str, dict[str, Any]] = {
@@ -78,8 +79,8 @@ def measure_ingest(board: Board, directory: Path, scale: Scale) -> None:
         "unknown": {"events": BATCH, "unknown_fields": True},
     }
     with (
-        serving(new_store(directory / "ingest")) as server,
-        serving(new_store(directory / "constant"), "bench.constant") as constant,
+        serving(new_store(engine, directory / "ingest")) as server,
+        serving(new_store(engine, directory / "constant"), "bench.constant") as constant,
     ):
         tallies: dict[str, list[Tally]] = {name: [] for name in ("constant", *kinds)}
         for _ in range(scale.rounds):
@@ -157,7 +158,7 @@ def add_overload(board: Board, server: Server, scale: Scale, *, events: int, cap
 
 def measure_growth(board: Board, directory: Path, scale: Scale, stores: Sequence[Store], ids: IdKind) -> None:
     """50-event batches into an empty store and into filled ones, taking turns; ids as the stores were filled with."""
-    empty = new_store(directory / f"empty-{ids}")
+    empty = new_store(stores[0].engine, directory / f"empty-{ids}")
     with ExitStack() as stack:
         servers = [stack.enter_context(serving(store)) for store in (empty, *stores)]
         tallies: list[list[Tally]] = [[] for _ in servers]

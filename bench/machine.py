@@ -6,14 +6,17 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import apsw
+if TYPE_CHECKING:
+    from bench.engines import Engine
 
 GIB = 1024**3
 
 
-def describe(directory: Path) -> dict[str, str]:
+def describe(directory: Path, engine: Engine) -> dict[str, str]:
     """By name: processor, cores, memory, system, versions, and the file system that holds the databases."""
+    name, version = engine.version()
     load = os.getloadavg()[0]
     return {
         "Date": datetime.now(tz=UTC).date().isoformat(),
@@ -22,7 +25,7 @@ def describe(directory: Path) -> dict[str, str]:
         "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / GIB:.1f} GiB",
         "Kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "SQLite": f"{apsw.sqlite_lib_version()} (apsw {apsw.apsw_version()})",
+        name: version,
         "File system": file_system(directory),
         "Load before": f"{load:.1f} processes ready to run, on average over a minute",
     }

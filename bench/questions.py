@@ -43,7 +43,7 @@ class Question(NamedTuple):
 
     def statement(self) -> str:
         select, _, rest = self.sql.partition("WHERE ...")
-        own = "property_no = (SELECT no FROM properties WHERE id = ?) AND ts >= ? AND ts < ? AND bot = 0"
+        own = "property_no = (SELECT no FROM properties WHERE id = ?) AND ts >= ? AND ts < ? AND NOT bot"
         return f"{select}WHERE {own}{rest}"
 
     def arguments(self, store: Store) -> tuple[str, int, int]:
@@ -56,8 +56,9 @@ def milliseconds(instant: datetime) -> int:
 
 HEADLINES = ("pageviews", "unique_visitors", "sessions")
 BOTH = ("pageviews", "unique_visitors")
-OVERVIEW = """
-    SELECT sum(type = 'pageview'), count(DISTINCT visitor_id), count(DISTINCT session_id) FROM events WHERE ...
+PAGEVIEWS = "count(*) FILTER (WHERE type = 'pageview')"
+OVERVIEW = f"""
+    SELECT {PAGEVIEWS}, count(DISTINCT visitor_id), count(DISTINCT session_id) FROM events WHERE ...
 """
 
 QUESTIONS = (
@@ -82,7 +83,7 @@ QUESTIONS = (
         80,
         BOTH,
         f"""
-        SELECT sum(type = 'pageview'), count(DISTINCT visitor_id) FROM events WHERE ...
+        SELECT {PAGEVIEWS}, count(DISTINCT visitor_id) FROM events WHERE ...
         GROUP BY (ts + {KOLKATA_MS}) / {DAY_MS} ORDER BY (ts + {KOLKATA_MS}) / {DAY_MS}
         """,
         (("interval", "day"), ("metrics", "pageviews,unique_visitors")),
@@ -94,8 +95,8 @@ QUESTIONS = (
         30,
         80,
         BOTH,
-        """
-        SELECT sum(type = 'pageview'), count(DISTINCT visitor_id) FROM events WHERE ...
+        f"""
+        SELECT {PAGEVIEWS}, count(DISTINCT visitor_id) FROM events WHERE ...
         GROUP BY path, coalesce(campaign_id, utm_campaign)
         ORDER BY 1 DESC, path, coalesce(campaign_id, utm_campaign) NULLS LAST LIMIT 50
         """,

@@ -9,8 +9,6 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import apsw
-
 from bench.figures import at_least, at_most, number
 from bench.load import percentile
 from bench.questions import QUESTIONS, Question
@@ -21,7 +19,6 @@ from clickmeter.storage.open import open_events, open_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from bench.figures import Board
     from bench.scale import Scale
@@ -38,6 +35,8 @@ MIN_SETTLING_SECONDS = 30
 SLOWER = 20
 """By so much SQL over the raw events has to be slower."""
 SAMPLED_PROPERTIES = 50
+AGAINST_SQLITE = 3
+"""By so much a report may be slower where several servers can share the database."""
 
 
 class Answer(NamedTuple):
@@ -148,7 +147,7 @@ def add_quiet(board: Board, store: Store, question: Question, found: Timing) -> 
 
 
 def add_sql(board: Board, store: Store, scale: Scale, question: Question, found: Timing) -> None:
-    """The same question to SQLite; its answer has to be the report's."""
+    """The same question to the database itself; its answer has to be the report's."""
     seconds, rows = timed_sql(store, scale, question)
     took = f"SQL {number(seconds * 1000)} ms"
     name = f"{question.name}: COUNT(DISTINCT) on raw ÷ ours"
@@ -163,15 +162,37 @@ def add_sql(board: Board, store: Store, scale: Scale, question: Question, found:
 
 def timed_sql(store: Store, scale: Scale, question: Question) -> tuple[float, list[Any]]:
     """The median of up to three runs after a first one; the first alone when it takes long."""
-    with closing(apsw.Connection(str(store.path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+    with store.engine.asking(store.url) as ask:
         times: list[float] = []
         while len(times) < 2 or (len(times) < 4 and sum(times) < scale.sql_seconds):
             started = time.monotonic()
-            rows = connection.execute(question.statement(), question.arguments(store)).fetchall()
+            rows = ask(question.statement(), question.arguments(store))
             times.append(time.monotonic() - started)
             if times[0] > scale.sql_seconds:
                 return times[0], rows
     return statistics.median(times[1:]), rows
+
+
+def measure_beside(board: Board, scale: Scale, store: Store, other: Store) -> None:
+    """The same reports of the same events from two engines, of which the other is the measure."""
+    names = [one.engine.version()[0] for one in (store, other)]
+    board.section(f"Reports, {store.events:,} events of a year in one property, {names[0]} ÷ {names[1]}")
+    for one in (store, other):
+        settle(board, one)
+    with (
+        serving(store) as server,
+        serving(other) as other_server,
+        closing(Reader(server)) as reader,
+        closing(Reader(other_server)) as other_reader,
+    ):
+        for question in QUESTIONS:
+            found = timing(reader, question.target(store.property_id), scale)
+            measure = timing(other_reader, question.target(other.property_id), scale)
+            if found.body.get("rows") != measure.body.get("rows"):
+                raise RuntimeError(f"The two reports {question.name!r} do not agree.")
+            details = f"{number(found.median)} and {number(measure.median)} ms"
+            wanted = at_most(AGAINST_SQLITE)
+            board.add(f"{question.name}, warm", found.median / measure.median, "", wanted=wanted, details=details)
 
 
 def metrics_of(question: Question, body: Any) -> list[tuple[int, ...]]:
@@ -226,13 +247,11 @@ def asked(reader: Reader, names: list[str], target: Callable[[str], str]) -> lis
 
 
 def measure_disk(board: Board, store: Store) -> None:
-    """All files of the database, logs moved into them, per event that is in it. Nobody may be using it."""
-    held, _ = store.count_after(0)
-    size = store.bytes()
-    files = ", ".join(sorted(path.name for path in files_of(store)))
-    details = f"{number(store.text_bytes())} bytes of text an event; {number(held)} events, {files}"
-    board.add("Bytes on disk per event, UUIDv7 ids", size / held, "bytes", wanted=at_most(480), details=details)
-
-
-def files_of(store: Store) -> list[Path]:
-    return [path for path in store.directory.iterdir() if path.is_file() and path.stat().st_size]
+    """All of the database per event that is in it. Nobody may be using it."""
+    held = store.count_after(0)
+    sizes = store.engine.sizes(store.url)
+    parts = ", ".join(f"{name} {number(size / held)}" for name, size in sizes.items() if size > held)
+    details = f"{number(store.text_bytes())} bytes of text an event; {number(held)} events; {parts}"
+    board.add(
+        "Bytes on disk per event, UUIDv7 ids", sum(sizes.values()) / held, "bytes", wanted=at_most(480), details=details
+    )

@@ -5,78 +5,92 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import machine
 from bench.cardinality import PROPERTIES, measure_cardinality
+from bench.engines import Postgres, Sqlite, engine_named
 from bench.figures import Board
 from bench.ingest import measure_growth, measure_ingest
-from bench.reports import measure_disk, measure_many, measure_reports
+from bench.reports import measure_beside, measure_disk, measure_many, measure_reports
 from bench.scale import FULL, MANY_PROPERTIES, QUICK
 from bench.service import ROOT, pause
-from bench.stores import filled_store
+from bench.stores import copied_store, filled_store
+from bench.writers import measure_writers
 
 if TYPE_CHECKING:
+    from bench.engines import Engine
     from bench.identifiers import IdKind
     from bench.scale import Scale
     from bench.stores import Store
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PARTS = ("ingest", "reports", "cardinality", "growth")
+PARTS = ("ingest", "writers", "reports", "cardinality", "growth")
+DEFAULT_ENGINE = "sqlite"
 
 
 def main() -> None:
-    """``QUICK=1`` for a look at everything with small stores; a whole run also renews the page."""
+    """``QUICK=1`` for a look at everything with small stores, ``ENGINE=postgres`` for PostgreSQL.
+
+    A whole run over SQLite also renews the page.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Clickmeter on this machine.")
     parser.add_argument("--only", choices=PARTS, help="one part alone; the page is left as it is")
     only: str | None = parser.parse_args().only
     quick = os.environ.get("QUICK", "") not in ("", "0")
+    name = os.environ.get("ENGINE") or DEFAULT_ENGINE
     board = Board()
-    with tempfile.TemporaryDirectory(prefix="clickmeter-bench-") as directory:
-        described = machine.describe(Path(directory))
+    with tempfile.TemporaryDirectory(prefix="clickmeter-bench-") as directory, engine_named(name) as engine:
+        described = machine.describe(Path(directory), engine)
         try:
-            measure(board, Path(directory), QUICK if quick else FULL, (only,) if only else PARTS)
+            measure(board, Path(directory), QUICK if quick else FULL, (only,) if only else PARTS, engine)
         finally:
             # What was measured before a failure is still worth reading.
             report = page_part(board, described, quick=quick)
             print(report, flush=True)
-    if not quick and not only:
+    if not quick and not only and name == DEFAULT_ENGINE:
         write(report)
         board.say(f"{PAGE.relative_to(ROOT)} is renewed.")
 
 
-def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...]) -> None:
+def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...], engine: Engine) -> None:
+    fill = partial(filled, board, engine)
     if "ingest" in parts:
-        measure_ingest(board, directory, scale)
+        measure_ingest(board, directory, scale, engine)
+    if "writers" in parts and isinstance(engine, Postgres):
+        measure_writers(board, directory, scale, engine)
     if "reports" in parts:
-        many = filled(board, directory / "many", scale.many_events, properties=MANY_PROPERTIES)
-        measure_many(board, many)
+        measure_many(board, fill(directory / "many", scale.many_events, properties=MANY_PROPERTIES))
     if "cardinality" in parts:
-        crowd = filled(board, directory / "crowd", scale.many_events, properties=PROPERTIES)
-        measure_cardinality(board, scale, crowd)
+        measure_cardinality(board, scale, fill(directory / "crowd", scale.many_events, properties=PROPERTIES))
     if "reports" in parts or "growth" in parts:
-        stores = [filled(board, directory / f"v7-{size}", size) for size in scale.sizes]
+        stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
         if "reports" in parts:
             for store in stores:
                 measure_reports(board, scale, store)
                 measure_disk(board, store)
+            if isinstance(engine, Postgres):
+                measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
         if "growth" in parts:
             board.section("Ingest as the store grows")
             measure_growth(board, directory, scale, stores, "v7")
-            others = [filled(board, directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
+            others = [fill(directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
             measure_growth(board, directory, scale, others, "v4")
 
 
-def filled(board: Board, directory: Path, events: int, *, ids: IdKind = "v7", properties: int = 1) -> Store:
+def filled(
+    board: Board, engine: Engine, directory: Path, events: int, *, ids: IdKind = "v7", properties: int = 1
+) -> Store:
     board.say(f"Filling a store with {events:,} events, UUID{ids} ids")
 
     def progress(done: int) -> None:
         if done % (events // 10) < events // 40:
             board.say(f"  {done:,} of {events:,}")
 
-    store = filled_store(directory, events, ids=ids, properties=properties, on_progress=progress)
+    store = filled_store(engine, directory, events, ids=ids, properties=properties, on_progress=progress)
     pause()
     return store
 

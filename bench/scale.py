@@ -21,6 +21,8 @@ class Scale(NamedTuple):
     sql_seconds: float
     distinct_paths: int
     """Of one property in a day."""
+    same_ids: int
+    """Sent by several processes at once."""
 
 
 FULL_SIZE = 10_000_000
@@ -37,6 +39,7 @@ FULL = Scale(
     repeats=20,
     sql_seconds=10,
     distinct_paths=1_000_000,
+    same_ids=100_000,
 )
 QUICK = Scale(
     seconds=1.5,
@@ -48,4 +51,5 @@ QUICK = Scale(
     repeats=20,
     sql_seconds=1,
     distinct_paths=20_000,
+    same_ids=10_000,
 )

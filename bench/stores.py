@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import apsw
 import numpy as np
 
 from bench.traffic import AGENTS, CAMPAIGNS, HOST, PAGES, PLACES, REFERRERS, SitePage, campaign_id, site_page
 from clickmeter import keys
 from clickmeter.model import Batch, Event, Property
 from clickmeter.storage.open import open_events, open_metadata
+from clickmeter.storage.rows import STORED_AS_THEY_ARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from bench.engines import Engine
     from bench.identifiers import IdKind
 
 SEED = 20_260_124
@@ -33,69 +34,51 @@ NEW_VISITOR = 0.7
 """Share of sessions by somebody new; the others are Zipf-like by somebody who came before."""
 CAMPAIGN_SHARE = 0.3
 TRANSACTION_EVENTS = 250_000
-SQLITE_HEADER = b"SQLite format 3\0"
+TEXTS = [name for name in STORED_AS_THEY_ARE if name not in ("ts", "received_at", "bot", "daily")]
 
 
 class Store(NamedTuple):
     """A database with its first property, and the keys to all of it. `events` is how many it was filled with."""
 
-    directory: Path
+    engine: Engine
+    url: str
     property_id: str
     write_key: str
     admin_key: str
     events: int = 0
 
-    @property
-    def path(self) -> Path:
-        return self.directory / "clickmeter.db"
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self.engine.asking(self.url) as ask:
+            return ask(sql, values)
 
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.path}"
-
-    def count_after(self, row_id: int) -> tuple[int, int]:
-        """How many events arrived after the one at a position, and the newest's position."""
-        with closing(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            count, last = connection.execute("SELECT count(*), max(id) FROM events WHERE id > ?", (row_id,)).get
-            return count, last or row_id
+    def count_after(self, position: int) -> int:
+        """How many events arrived after the one at a position."""
+        [(count,)] = self.rows("SELECT count(*) FROM events WHERE id > ?", (position,))
+        return int(count)
 
     def last_position(self) -> int:
-        with closing(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            last: int | None = connection.execute("SELECT max(id) FROM events").get
-            return last or 0
+        [(last,)] = self.rows("SELECT max(id) FROM events")
+        return last or 0
 
     def text_bytes(self) -> float:
         """The mean text of an event, its id apart, over those that are newest."""
-        with closing(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            listed = connection.execute("SELECT name FROM pragma_table_info('events') WHERE type = 'TEXT'").fetchall()
-            lengths = " + ".join(f"ifnull(length({name}), 0)" for (name,) in listed if name != "event_id")
-            newest = "SELECT * FROM events ORDER BY id DESC LIMIT 10000"
-            mean: float = connection.execute(f"SELECT avg({lengths}) FROM ({newest})").get
-            return mean
-
-    def bytes(self) -> int:
-        """Of all its files, after their logs were moved into them. Nobody may be using it."""
-        files = [path for path in self.directory.iterdir() if path.is_file()]
-        for path in files:
-            with path.open("rb") as file:
-                header = file.read(len(SQLITE_HEADER))
-            if header == SQLITE_HEADER:
-                with closing(apsw.Connection(str(path))) as connection:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
+        lengths = " + ".join(f"coalesce(length({name}), 0)" for name in TEXTS)
+        newest = "SELECT * FROM events ORDER BY id DESC LIMIT 10000"
+        [(mean,)] = self.rows(f"SELECT avg({lengths}) FROM ({newest}) AS newest")
+        return float(mean)
 
 
 def property_name(number: int) -> str:
     return f"bench_{number:04d}"
 
 
-def new_store(directory: Path, *, properties: int = 1) -> Store:
+def new_store(engine: Engine, directory: Path, *, properties: int = 1) -> Store:
     """An empty store with so many properties; the first one has a write key."""
     directory.mkdir()
     now = time.time_ns() // 1_000_000
     first = property_name(0)
     write, admin = keys.new_key("write", first, now=now), keys.new_key("admin", None, now=now)
-    store = Store(directory, first, write.text, admin.text)
+    store = Store(engine, engine.new_database(directory), first, write.text, admin.text)
     with closing(open_metadata(store.url)) as metadata:
         for number in range(properties):
             made = Property(id=property_name(number), name="Bench", created_at=now)
@@ -105,6 +88,7 @@ def new_store(directory: Path, *, properties: int = 1) -> Store:
 
 
 def filled_store(
+    engine: Engine,
     directory: Path,
     events: int,
     *,
@@ -113,15 +97,27 @@ def filled_store(
     on_progress: Callable[[int], None],
 ) -> Store:
     """A store with `events` events of the year before now; with many properties each gets as many."""
-    store = new_store(directory, properties=properties)
+    store = new_store(engine, directory, properties=properties)
     end = time.time_ns() // 1_000_000
     done = 0
     with closing(open_events(store.url, server_writes=True)) as writer:
         for listed in year(events, end=end, ids=ids):
-            writer.append(batches(listed, properties))
+            for at in range(0, len(listed), engine.events_at_once):
+                writer.append(batches(listed[at : at + engine.events_at_once], properties))
             done += len(listed)
             on_progress(done)
     return store._replace(events=done)
+
+
+def copied_store(engine: Engine, directory: Path, store: Store) -> Store:
+    """A store with the events of another one's first property."""
+    made = new_store(engine, directory)
+    position = 0
+    with closing(open_events(store.url)) as reader, closing(open_events(made.url, server_writes=True)) as writer:
+        while page := reader.export(store.property_id, after=position, limit=engine.events_at_once):
+            writer.append([Batch(made.property_id, [event for _, event in page])])
+            position = page[-1][0]
+    return made._replace(events=made.count_after(0))
 
 
 def add_distinct_paths(store: Store, property_id: str, count: int) -> None:
@@ -134,7 +130,8 @@ def add_distinct_paths(store: Store, property_id: str, count: int) -> None:
                 path += 1
                 event.path = f"/search/results/{scattered(path):016x}"
                 event.url = f"https://{HOST}{event.path}"
-            writer.append([Batch(property_id, listed)])
+            for at in range(0, len(listed), store.engine.events_at_once):
+                writer.append([Batch(property_id, listed[at : at + store.engine.events_at_once])])
 
 
 def batches(listed: list[Event], properties: int) -> list[Batch]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -14,7 +17,6 @@ from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -32,10 +34,11 @@ def missing(reason: str) -> NoReturn:
 
 
 def executable() -> str:
-    """The path of a Chromium, installed if need be."""
-    return (
-        in_path() or from_debian() or from_playwright() or missing("There is no Chromium here: apt install chromium.")
-    )
+    """The path of a Chromium, installed if need be, by one worker of the run for all of them."""
+    with (Path(gettempdir()) / f"clickmeter-chromium-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = in_path() or from_debian() or from_playwright()
+    return found or missing("There is no Chromium here: apt install chromium.")
 
 
 def in_path() -> str | None:
@@ -46,10 +49,10 @@ def from_debian() -> str | None:
     """Install Debian's package, as only root can."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return None
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # Lists that cannot be renewed may be new enough: whether they are, the installation shows.
     for command in (("update",), ("install", "-y", "--no-install-recommends", "chromium")):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        if subprocess.run(["apt-get", "-q", *command], env=environment, check=False, capture_output=True).returncode:
-            return None
+        subprocess.run(["apt-get", "-q", *command], env=environment, check=False, capture_output=True)
     return in_path()
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+import cluster
+from clickmeter.worker import Urls
 from service import Service, Site, chdb_url, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
-"""Those that keep everything: how the URL of a new database is made in a directory."""
-APART: dict[str, tuple[str, Callable[[Path], str], str]] = {"sqlite+chdb": ("sqlite", chdb_url, "chdb")}
-"""Events in an engine of their own: where everything else is, the events' URL, and the package it needs."""
+    NewUrl = Callable[[Path], str]
+    """The URL of a database that does not exist yet; the directory is for whatever it keeps in files."""
+    NewUrls = Callable[[Path], Urls]
+    """The same, and where its events are, which may be elsewhere."""
 
 # The same histories on every machine and run; make test-long looks for new ones, many of them.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
@@ -26,13 +29,37 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=5_000, 
 hypothesis.settings.load_profile(os.environ.get("CLICKMETER_TEST_EXAMPLES", "default"))
 
 
-@pytest.fixture(scope="session", params=[*ENGINES, *APART])
-def engine(request: pytest.FixtureRequest) -> str:
-    """The name of a storage engine; tests that use it, or what follows, run on every one."""
-    name: str = request.param
-    if name in APART:
-        require(APART[name][2])
-    return name
+@contextmanager
+def sqlite(_: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    yield sqlite_url
+
+
+@contextmanager
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """Databases of one server, which all workers of the run share; they are dropped again."""
+    with cluster.shared(tmp_path_factory) as server_url:
+        made: list[str] = []
+
+        def new_url(_: Path) -> str:
+            made.append(cluster.create_database(server_url))
+            return made[-1]
+
+        yield new_url
+        for url in made:
+            cluster.drop_database(server_url, url)
+
+
+@contextmanager
+def chdb(_: pytest.TempPathFactory) -> Iterator[NewUrls]:
+    """Events in chDB, everything else in SQLite."""
+    require("chdb")
+    yield lambda directory: Urls(sqlite_url(directory), chdb_url(directory))
+
+
+ENGINES = {"sqlite": sqlite, "postgres": postgres}
+"""Those that keep everything, and whose events are rolled up by a process of ours."""
+APART = {"chdb": chdb}
+"""Those that keep events alone."""
 
 
 def require(package: str) -> None:
@@ -42,42 +69,52 @@ def require(package: str) -> None:
         pytest.skip(f"{package} is not installed")
 
 
-def new_service(engine: str, directory: Path) -> Service:
-    """A server, not started, of a database that does not exist yet."""
-    if engine in ENGINES:
-        return Service(ENGINES[engine](directory))
-    metadata, events_url, _ = APART[engine]
-    return Service(ENGINES[metadata](directory), events_url(directory))
+@pytest.fixture(scope="session", params=ENGINES)
+def rolling_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """A storage engine whose events are rolled up by a process of ours."""
+    with ENGINES[request.param](tmp_path_factory) as new_url:
+        yield new_url
 
 
-@pytest.fixture(params=ENGINES)
-def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+@pytest.fixture(scope="session", params=[*ENGINES, *APART])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrls]:
+    """A storage engine; tests that use it, or what follows, run on every one."""
+    if request.param in APART:
+        with APART[request.param](tmp_path_factory) as new_urls:
+            yield new_urls
+    else:
+        with ENGINES[request.param](tmp_path_factory) as new_url:
+            yield lambda directory: Urls(url := new_url(directory), url)
+
+
+@pytest.fixture
+def new_url(rolling_engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
     """Gives the URL of a database that does not exist yet, another one each time; of an engine with rollups."""
-    return lambda: ENGINES[request.param](tmp_path_factory.mktemp(request.param))
+    return lambda: rolling_engine(tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
-def service(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(engine: NewUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server that every test may use, and none may stop."""
-    running = new_service(engine, tmp_path_factory.mktemp(engine))
+    running = Service(*engine(tmp_path_factory.mktemp("database")))
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture
-def own_service(engine: str, tmp_path: Path) -> Iterator[Service]:
+def own_service(engine: NewUrls, tmp_path: Path) -> Iterator[Service]:
     """A server for one test alone, which may stop, kill and restart it."""
-    running = new_service(engine, tmp_path)
+    running = Service(*engine(tmp_path))
     running.start()
     yield running
     running.stop()
 
 
-@pytest.fixture(params=ENGINES)
-def rolling_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+@pytest.fixture
+def rolling_service(rolling_engine: NewUrl, tmp_path: Path) -> Iterator[Service]:
     """The same, of an engine whose events are rolled up by a process of ours."""
-    running = new_service(request.param, tmp_path)
+    running = Service(rolling_engine(tmp_path))
     running.start()
     yield running
     running.stop()
@@ -87,3 +124,24 @@ def rolling_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 def site(service: Service) -> Site:
     """A property of the test's own."""
     return service.new_site()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cluster.shared(tmp_path_factory) as server_url:
+        yield server_url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    made = cluster.create_database(postgres_server)
+    yield made
+    cluster.drop_database(postgres_server, made)
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Callable[..., cluster.Cluster]]:
+    """Starts PostgreSQL servers, with the given settings, that the test may stop and kill."""
+    with ExitStack() as started:
+        yield lambda **options: started.enter_context(cluster.own(**options))

@@ -161,7 +161,9 @@ def children_of(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    command = Path(f"/proc/{pid}/cmdline")
-    if command.exists():
-        return command.read_text().replace("\0", " ")
-    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout
+    """A process's command line; empty when it has ended."""
+    if Path("/proc/self/cmdline").exists():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return ""
+    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""Does the load generator of the bench do what it says? As many events are stored as it counts acknowledged."""
+"""Does the bench do what it says? As many events are stored as are counted, and every engine is asked the same."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from uuid import UUID
 import httpx
 import pytest
 
+from bench.engines import Postgres, Sqlite
+from bench.questions import QUESTIONS
+from bench.stores import copied_store, filled_store
+from bench.writers import copy_rate, newest_rows
 from service import sqlite_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster import Cluster
     from service import Site
 
 ROOT = Path(__file__).parent.parent
@@ -77,3 +84,49 @@ def test_the_constant_server_answers(tmp_path: Path) -> None:
         answer = httpx.post(f"{url}/v1/events", content=b"{}")
         process.terminate()
     assert answer.json() == {"accepted": 1, "rejected": 0, "errors": []}
+
+
+def test_what_several_senders_send_is_counted_once(site: Site) -> None:
+    host, _, port = site.service.url.removeprefix("http://").rpartition(":")
+    address = {"host": host, "port": int(port), "property_id": site.id, "write_key": site.write_key}
+    tallies = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "bench.repeating"],
+                cwd=ROOT,
+                input=json.dumps({"ids": 120, "seed": seed} | address),
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for seed in range(2)
+    ]
+    assert tallies == [{"duplicates": 0, "errors": 0}, {"duplicates": 120, "errors": 0}]
+    assert {event["event_id"] for event in site.stored()} == {f"same-{number}" for number in range(120)}
+
+
+def test_every_engine_answers_the_questions_of_the_bench_alike(
+    own_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    engine = Postgres(own_cluster(fsync="off"))
+    filled = filled_store(engine, tmp_path / "filled", 2_000, on_progress=lambda _: None)
+    stores = [filled, copied_store(Sqlite(), tmp_path / "copied", filled)]
+    for question in QUESTIONS:
+        one, other = (store.rows(question.statement(), question.arguments(store)) for store in stores)
+        assert one == other != []
+    assert len({round(store.text_bytes(), 6) for store in stores}) == 1
+    assert [store.count_after(0) for store in stores] == [2_000, 2_000]
+    sizes = [store.engine.sizes(store.url) for store in stores]
+    assert sizes[0]["events"] > sizes[0]["event_keys"] > 0
+    assert sizes[1]["clickmeter.db"] > 0
+
+
+def test_copy_is_measured_over_rows_that_are_stored(own_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
+    engine = Postgres(own_cluster(fsync="off"))
+    store = filled_store(engine, tmp_path / "filled", 500, on_progress=lambda _: None)
+    rows = newest_rows(store)
+    assert {table: len(lines) for table, lines in rows.items()} == {"events": 500, "event_keys": 500}
+    assert copy_rate(store, rows, batch=50, connections=4) > 0
+    assert store.count_after(0) == 500
+    assert not [name for name in engine.sizes(store.url) if name.startswith("copied")]

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import chromium
+import node
+from node import ROOT, WORKSPACES, npm
 
-ROOT = Path(__file__).parent.parent
-WORKSPACES = ("tracker", "dashboard")
-BUILT = Path("src") / "clickmeter"
-SECONDS = 300
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUILT = "src/clickmeter"
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources with what they need, installed from the lock file, and nothing built."""
-    copy = tmp_path_factory.mktemp("workspace")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / name, copy)
-    for name in WORKSPACES:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    npm(copy, "ci", "--no-audit", "--no-fund")
-    return copy
-
-
-def npm(directory: Path, *arguments: str) -> None:
-    """Run npm there; a machine without Node and without a way to get it skips."""
-    script = ROOT / "scripts" / "node.sh"
-    environment = {**os.environ, "PYTHON": sys.executable, "CI": "1"}
-    have = subprocess.run([script, "node", "--version"], env=environment, capture_output=True, text=True, check=False)
-    if have.returncode:
-        chromium.missing(f"There is no Node 20 here: {have.stderr}")
-    done = subprocess.run(
-        [script, "npm", *arguments],
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stdout
+    return node.workspace(tmp_path_factory.mktemp("workspace"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

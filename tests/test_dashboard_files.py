@@ -14,6 +14,7 @@ from service import Service, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 FIRST_LOAD_BYTES = 40 * 1024
 CHART_BYTES = 10 * 1024
@@ -45,6 +46,16 @@ def test_the_page_names_every_asset_and_nothing_inline(client: httpx.Client) -> 
     page = client.get("/").text
     assert set(re.findall(r'(?:src|href)="(/[^"]+)"', page)) == {path for path in PATHS if path.startswith("/assets/")}
     assert not re.search(r"<style|style=|<script(?![^>]*src=)| on\w+=", page)
+
+
+def test_the_page_knows_where_the_tracker_is(client: httpx.Client, tmp_path: Path) -> None:
+    assert '<meta name="clickmeter-tracker" content="/clickmeter.js">' in client.get("/").text
+    running = Service(sqlite_url(tmp_path), CLICKMETER_TRACKER_PATH="/stats.js")
+    running.start()
+    page = httpx.get(running.url, headers={"Accept-Encoding": "identity"}).text
+    running.stop()
+    assert '<meta name="clickmeter-tracker" content="/stats.js">' in page
+    assert "clickmeter.js" not in page
 
 
 def test_assets_may_be_kept_for_ever(client: httpx.Client) -> None:

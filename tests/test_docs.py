@@ -25,6 +25,7 @@ from clickmeter.query.fields import DIMENSIONS, ENDPOINTS, FORMATS, INTERVALS, M
 from clickmeter.web.app import INGEST, ROUTES
 from clickmeter.web.ingest import IngestAnswer
 from clickmeter.web.limits import CLIENT, FAILED_CREDENTIALS, REPORT_KEY, WRITE_KEY
+from clickmeter.web.metrics import METRICS as SERVER_METRICS
 from service import SERVER_SECRET, Service, sqlite_url
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from clickmeter.config import Setting
     from clickmeter.web.app import Endpoint
+    from clickmeter.web.metrics import Metric as ServerMetric
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "clickmeter"
@@ -49,7 +51,7 @@ MASKS = (
     (re.compile(r"(cm_[wras])_[\w-]+"), r"\1_KEY"),
     (re.compile(r"\bey[\w-]+\.[\w-]+\.[\w-]+"), "TOKEN"),
     (re.compile(r"(\bid\W+)[0-9A-Za-z]{12}\b"), r"\1KEY_ID"),
-    (re.compile(r"((?:created|created_at|received_at)\W+)\d{4}-\d\d-\d\dT[\d:.]+Z"), r"\1NOW"),
+    (re.compile(r"((?:created|created_at|received_at|erased_at)\W+)\d{4}-\d\d-\d\dT[\d:.]+Z"), r"\1NOW"),
     (re.compile(r'("request_id": ?)"[0-9a-f]{32}"'), r'\1"REQUEST"'),
     (re.compile(r'("next_cursor": )"[\w-]{60}"'), r'\1"CURSOR"'),
 )
@@ -107,7 +109,7 @@ def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
     own = section("docs/cli.md", f"clickmeter {path[0]}")
     assert " ".join(path) in own + f"clickmeter {path[0]}" * (len(path) == 1)
     text = page.partition("\n## ")[0] + own
-    if path[0] in ("run", "demo"):
+    if path[0] in ("run", "demo", "doctor"):
         assert "of `serve`" in own or "as `serve`" in own
         text += section("docs/cli.md", "clickmeter serve")
     flags = {flag for one in LEAVES[path].params if isinstance(one, click.Option) for flag in one.opts}
@@ -118,9 +120,13 @@ def test_every_command_and_option_is_documented(path: tuple[str, ...]) -> None:
 def page_of(endpoint: Endpoint) -> str:
     if endpoint.handler == "reports.events" or endpoint.handler.startswith("admin."):
         return "docs/administration.md"
-    return {"ingest": "docs/ingest.md", "reports": "docs/reports.md", "server": "docs/cli.md"}[
-        endpoint.handler.partition(".")[0]
-    ]
+    pages = {
+        "ingest": "docs/ingest.md",
+        "reports": "docs/reports.md",
+        "server": "docs/cli.md",
+        "scrapes": "docs/operations.md",
+    }
+    return pages[endpoint.handler.partition(".")[0]]
 
 
 @pytest.mark.parametrize("endpoint", [INGEST, *ROUTES], ids=lambda one: f"{one.method} {one.path}")
@@ -148,6 +154,11 @@ def test_the_language_of_reports_is_documented(heading: str, names: object) -> N
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_is_explained(name: str) -> None:
     assert name in spans(read("docs/numbers.md"))
+
+
+@pytest.mark.parametrize("row", SERVER_METRICS, ids=lambda row: row.name)
+def test_every_metric_of_the_server_is_documented(row: ServerMetric) -> None:
+    assert f"| `{row.name}` | {row.kind} | {row.description} |" in section("docs/operations.md", "Metrics")
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from clickmeter.config import as_environment, load
-from service import children_of, sqlite_url
+from service import children_of, command_of, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +43,11 @@ class Parent:
         self.url = process.stdout.readline().strip()
 
     def member(self) -> int:
-        [pid] = children_of(self.process.pid)
+        [pid] = self.children("clickmeter.web.fleet")
         return pid
+
+    def children(self, module: str) -> list[int]:
+        return [pid for pid in children_of(self.process.pid) if module in command_of(pid)]
 
 
 @contextmanager
@@ -80,6 +83,14 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_members_share_the_process_that_rolls_up(tmp_path: Path) -> None:
+    with fleet_of(sqlite_url(tmp_path)) as parent:
+        assert len(parent.children("clickmeter.rolling")) == 1
+        modules = [command_of(pid) for pid in children_of(parent.member())]
+        assert modules
+        assert not [line for line in modules if "clickmeter.rolling" in line]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

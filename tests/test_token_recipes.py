@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hostile import Wire, batch
 from jwts import Signer, signer
 
+import node
 from test_docs import BLOCK, ROOT, section
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service import Service
 
-NODE_MODULES = ROOT / "node_modules"
-INSTALL_SECONDS, RECIPE_SECONDS = 300, 60
+JOSE = "node_modules/jose"
+RECIPE_SECONDS = 60
+PYTHON_PRINTS = "\nprint(ingest_token('v_1'))\nprint(read_token('pro'))\n"
+NODE_PRINTS = '\nconsole.log(await ingestToken("v_1"));\nconsole.log(await readToken("pro"));\n'
 PRINTED = {
-    "Python": ("-", "\nprint(ingest_token('v_1'))\nprint(read_token('pro'))\n"),
-    "Node": ("--input-type=module", '\nconsole.log(await ingestToken("v_1"));\nconsole.log(await readToken("pro"));\n'),
+    "Python": ([sys.executable, "-"], PYTHON_PRINTS),
+    "Node": ([str(node.SCRIPT), "node", "--input-type=module"], NODE_PRINTS),
 }
 LANGUAGES = ("Python", "Node", "PHP", "Go", "Ruby")
 
@@ -32,28 +34,21 @@ def recipe(language: str) -> str:
     return str(BLOCK.findall(section("docs/tokens.md", f"{language},"))[0][1])
 
 
-def program(language: str) -> str:
-    """What runs a recipe; without Node the test is skipped, but not where everything is checked."""
-    if language == "Python":
-        return sys.executable
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        if os.environ.get("CI"):
-            pytest.fail("Node and npm are needed to run the recipes; install Node 20 or newer.")
-        pytest.skip("Node and npm are not on the path.")
-    if not (NODE_MODULES / "jose").exists():
-        subprocess.run([npm, "ci"], cwd=ROOT, check=True, capture_output=True, timeout=INSTALL_SECONDS)
-    return node
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Node finds what its recipe needs: here where npm has been, else installed for the tests."""
+    node.require()
+    return ROOT if (ROOT / JOSE).exists() else node.workspace(tmp_path_factory.mktemp("recipes"))
 
 
-def run(language: str, own: Signer) -> list[str]:
+def run(language: str, own: Signer, directory: Path = ROOT) -> list[str]:
     """The two tokens that a recipe prints."""
-    option, printing = PRINTED[language]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
+    line, printing = PRINTED[language]
+    kept = {name: value for name, value in node.environment().items() if not name.startswith("CLICKMETER_")}
     done = subprocess.run(
-        [program(language), option],
+        line,
         input=recipe(language) + printing,
-        cwd=ROOT,
+        cwd=directory,
         env=kept | {"CLICKMETER_SIGNING_KEY": own.key, "PROPERTY_ID": own.property_id},
         capture_output=True,
         text=True,
@@ -65,10 +60,11 @@ def run(language: str, own: Signer) -> list[str]:
 
 
 @pytest.mark.parametrize("language", PRINTED)
-def test_a_recipe_signs_what_the_server_takes(service: Service, language: str) -> None:
+def test_a_recipe_signs_what_the_server_takes(service: Service, language: str, request: pytest.FixtureRequest) -> None:
     site = service.new_site()
     own = signer(site)
-    ingest, read = run(language, own)
+    directory = request.getfixturevalue("packages") if language == "Node" else ROOT
+    ingest, read = run(language, own, directory)
     events = ['{"type": "pageview", "data": {"plan": "pro"}}', '{"type": "pageview", "data": {"plan": "free"}}']
     with Wire(service) as wire:
         assert wire.post(site, batch(site.id, *events), key=ingest).json()["accepted"] == 2
@@ -98,4 +94,4 @@ def test_every_recipe_has_all_that_a_token_needs(language: str) -> None:
 
 
 def test_the_recipes_are_where_they_are_looked_for() -> None:
-    assert Path(ROOT / "package.json").read_text(encoding="utf-8").count('"jose"') == 1
+    assert (ROOT / "package.json").read_text(encoding="utf-8").count('"jose"') == 1

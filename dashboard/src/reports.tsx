@@ -116,6 +116,11 @@ function Numbers({ place, go, credential, report, interval, look, fresh, onFresh
               label="Save the numbers of the chart"
             />
           </footer>
+          {data?.meta.warnings.map(({ code, detail }) => (
+            <p class="hint" key={code}>
+              {detail}
+            </p>
+          ))}
         </section>
         <Realtime credential={credential} view={view} />
       </div>

@@ -5,6 +5,11 @@ import { Icon } from "./icons.tsx";
 
 const PLACEHOLDER = "YOUR_WRITE_KEY";
 
+// The server writes into the page where it serves the tracker.
+function trackerPath(): string {
+  return document.querySelector<HTMLMetaElement>("meta[name=clickmeter-tracker]")?.content ?? "/clickmeter.js";
+}
+
 interface WriteKeyProps {
   property: string;
   value: string;
@@ -44,7 +49,7 @@ export function Snippets({ property, writeKey }: { property: string; writeKey: s
         <h2>In every page</h2>
         <Code
           name="the snippet"
-          text={`<script defer src="${origin}/clickmeter.js"\n        data-property="${property}" data-key="${key}"></script>`}
+          text={`<script defer src="${origin}${trackerPath()}"\n        data-property="${property}" data-key="${key}"></script>`}
         />
       </section>
       <section>

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     report_cache_mb: int
     tracker_path: str
     log_level: str
+    log_format: str
+    metrics_token: str
 
     @property
     def events_at(self) -> str:
@@ -125,7 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sqlite:///clickmeter.db",
         parse_text,
         "URL",
-        "Where everything is kept: sqlite:///relative.db or sqlite:////absolute/path.db.",
+        "Where everything is kept: sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database.",
     ),
     Setting(
         "events_url",
@@ -199,6 +201,20 @@ SETTINGS: tuple[Setting, ...] = (
         parse_choice("debug", "info", "warning", "error"),
         "LEVEL",
         "How much to log to stderr: debug, info, warning or error.",
+    ),
+    Setting(
+        "log_format",
+        "text",
+        parse_choice("text", "json"),
+        "text|json",
+        "How to log: text for people, or one JSON object per line.",
+    ),
+    Setting(
+        "metrics_token",
+        "",
+        str,
+        "TOKEN",
+        "A bearer token that may read /metrics and nothing else; without it only an admin key may.",
     ),
 )
 

@@ -58,7 +58,6 @@ CODES: dict[str, Code] = {
     "invalid_field": Code(422, "A field is not valid"),
     "missing_field": Code(422, "A field is missing"),
     "unknown_field": Code(422, "A field is not known"),
-    "not_available": Code(422, "The setting is not available yet"),
     "unknown_parameter": Code(422, "A parameter is not known"),
     "repeated_parameter": Code(422, "A parameter is repeated"),
     "missing_parameter": Code(422, "A parameter is missing"),

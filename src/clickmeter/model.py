@@ -82,6 +82,19 @@ class Event(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     """The event's own data as compact JSON text, or None when it is empty."""
     extra: str | None = None
     """Fields of the event this version does not know, as compact JSON text."""
+    ip: str | None = None
+    """The client's address, whole or truncated, where the property asks for it."""
+    daily: bool = False
+    """The visitor and session ids were made by the server, and the same visitor has others on another day."""
+
+
+class Rejections(msgspec.Struct, frozen=True):
+    """How many events of a property were not stored on one day of its zone (YYYY-MM-DD), for one reason."""
+
+    property_id: str
+    day: str
+    code: str
+    events: int
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from clickmeter.errors import Issue, Refusal
+from clickmeter.errors import Issue, Refusal, refuse_field
 from clickmeter.keys import random_text
-from clickmeter.model import Property
+from clickmeter.model import AddressPolicy, BotPolicy, Identity, Property
 from clickmeter.origins import normal_entry
 from clickmeter.query import time
 
@@ -26,8 +26,7 @@ MAX_SHOWN = 100
 ID = re.compile("[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
-NOT_AVAILABLE: dict[str, Any] = {"identity": "client", "ip": "none", "retention_days": None}
-"""Settings of the contract whose behaviour does not exist yet, with the one value each has until then."""
+MAX_RETENTION_DAYS = 36_500
 
 
 def new_property(fields: Mapping[str, Any], *, now: int) -> Property:
@@ -36,12 +35,23 @@ def new_property(fields: Mapping[str, Any], *, now: int) -> Property:
     if "name" not in checked:
         issue = Issue(code="missing_field", detail="name is missing; say what the property is called.", pointer="/name")
         raise Refusal("missing_field", issue.detail, issues=(issue,))
-    return Property(**{"id": f"prop_{random_text(16)}", **checked, "created_at": now})
+    property_ = Property(**{"id": f"prop_{random_text(16)}", **checked, "created_at": now})
+    check_together(property_)
+    return property_
 
 
-def changed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings to change; a 422 Refusal names what is wrong."""
-    return check_fields(fields, SETTINGS)
+def changed_fields(fields: Mapping[str, Any], property_: Property) -> dict[str, Any]:
+    """The settings to change of a property; a 422 Refusal names what is wrong."""
+    checked = check_fields(fields, SETTINGS)
+    check_together(msgspec.structs.replace(property_, **checked))
+    return checked
+
+
+def check_together(property_: Property) -> None:
+    """Settings that contradict each other: where no address is ever written, none can be asked for."""
+    if property_.identity == "cookieless" and property_.ip != "none":
+        detail = "A cookieless property never keeps an address; set ip to none, or identity to client or none."
+        raise refuse_field("/ip", "invalid_field", detail, ("none",))
 
 
 def public_property(property_: Property) -> dict[str, Any]:
@@ -67,11 +77,8 @@ def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], 
     for name, value in fields.items():
         if len(issues) == MAX_ISSUES:
             break
-        if name in NOT_AVAILABLE:
-            if value != NOT_AVAILABLE[name] or isinstance(value, bool) != isinstance(NOT_AVAILABLE[name], bool):
-                issues.append(not_available(name))
-        elif name not in rules:
-            issues.append(unknown_field(name, [*rules, *NOT_AVAILABLE]))
+        if name not in rules:
+            issues.append(unknown_field(name, [*rules]))
         else:
             try:
                 checked[name] = rules[name](value)
@@ -80,16 +87,6 @@ def check_fields(fields: Mapping[str, Any], rules: Mapping[str, Callable[[Any], 
     if issues:
         raise Refusal(issues[0].code, " ".join(issue.detail for issue in issues), issues=issues)
     return checked
-
-
-def not_available(name: str) -> Issue:
-    only = "null" if NOT_AVAILABLE[name] is None else str(NOT_AVAILABLE[name]).lower()
-    return Issue(
-        code="not_available",
-        detail=f"{name} cannot be changed in this version; it is {only}.",
-        pointer=f"/{name}",
-        allowed=(only,),
-    )
 
 
 def unknown_field(name: str, known: list[str]) -> Issue:
@@ -136,10 +133,21 @@ def check_origins(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def check_bots(value: Any) -> str:
-    if value not in ("flag", "drop"):
-        raise ValueError("flag or drop is needed")
-    return str(value)
+def check_choice(*choices: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]} is needed")
+        return value
+
+    return check
+
+
+def check_retention(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_RETENTION_DAYS:
+        raise ValueError(f"a whole number of days from 1 to {MAX_RETENTION_DAYS:,}, or null, is needed")
+    return value
 
 
 def check_switch(value: Any) -> bool:
@@ -152,6 +160,9 @@ SETTINGS: dict[str, Callable[[Any], Any]] = {
     "name": check_name,
     "timezone": check_timezone,
     "allowed_origins": check_origins,
-    "bots": check_bots,
+    "identity": check_choice(*get_args(Identity)),
+    "ip": check_choice(*get_args(AddressPolicy)),
+    "bots": check_choice(*get_args(BotPolicy)),
+    "retention_days": check_retention,
     "tokens_only": check_switch,
 }

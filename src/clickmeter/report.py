@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from clickmeter.query.sums import Sums
     from clickmeter.storage.protocol import Answer, Group
 
+DAILY_IDS = (
+    "Some of these events have visitor ids that change every day: a visitor of several days is counted once for each."
+)
+
 Body = dict[str, Any]
 
 
 class Executor(Protocol):
     """Answers queries from a store; the same numbers whatever the engine."""
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None: ...
+    def first_event(self, query: Query) -> int | None:
+        """The ts (ms) of the first event that is kept, or None."""
+        ...
+
+    def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool: ...
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer: ...
 
@@ -51,7 +59,7 @@ def run(executor: Executor, query: Query, *, now: int, cursor_key: bytes) -> Bod
         "next_cursor": next_cursor,
         "partial": end > now,
         "unattributed": answer.unattributed(),
-        "warnings": [],
+        "warnings": warnings(executor, query, [(start, end), *compared(query, first, last)]),
     }
     totals = shown(query, answer.totals())
     body: Body = {"property_id": query.property_id, "query": echo(query)}
@@ -69,7 +77,7 @@ def resolved(executor: Executor, query: Query, *, now: int) -> Query:
     """The query with its dates: the period ``all`` begins on the day of the first event, or today without any."""
     if query.from_ is not None:
         return query
-    first = executor.first_event(query.property_id, include_bots=query.include_bots)
+    first = executor.first_event(query)
     day = time.today(now if first is None else min(first, now), time.zone(query.timezone))
     return msgspec.structs.replace(query, from_=min(day.isoformat(), query.to))
 
@@ -151,6 +159,24 @@ def shown(query: Query, sums: Sums) -> Body:
     return {name: metric_value(name, sums) for name in query.metrics}
 
 
+def compared(query: Query, first: date, last: date) -> list[tuple[int, int]]:
+    """The instants of the range that is compared with, if any."""
+    if query.compare is None:
+        return []
+    return [
+        time.instants(
+            *time.previous(first, last, period=query.period, compare=query.compare), time.zone(query.timezone)
+        )
+    ]
+
+
+def warnings(executor: Executor, query: Query, ranges: Sequence[tuple[int, int]]) -> list[Body]:
+    """What one should know about the numbers of these ranges."""
+    if any(executor.has_daily_ids(query, start=start, end=end) for start, end in ranges):
+        return [{"code": "visitor_ids_are_daily", "detail": DAILY_IDS}]
+    return []
+
+
 def comparison(executor: Executor, query: Query, groups: Sequence[Group], first: date, last: date) -> Body:
     """The same groups in the same order over the range that is compared with, in its own buckets."""
     assert query.compare is not None
@@ -179,5 +205,10 @@ def realtime(executor: Executor, query: Query, *, now: int) -> Body:
         "unique_visitors": totals.unique_visitors,
         "pageviews": totals.pageviews,
         "rows": [{"time": label, "pageviews": sums.pageviews} for label, sums in zip(labels, series, strict=True)],
-        "meta": {"next_cursor": None, "partial": True, "unattributed": answer.unattributed(), "warnings": []},
+        "meta": {
+            "next_cursor": None,
+            "partial": True,
+            "unattributed": answer.unattributed(),
+            "warnings": warnings(executor, query, [(edges[0], edges[-1])]),
+        },
     }

@@ -7,7 +7,6 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import time
 from contextlib import closing, contextmanager
@@ -15,22 +14,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from clickmeter import rendering, report
+from clickmeter import logs, rendering, report
 from clickmeter.errors import Issue, Refusal
 from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
 from clickmeter.segments.cache import Cache
 from clickmeter.segments.executor import executor
-from clickmeter.storage.open import keeps_events_alone, open_counting, open_events, open_rollups
-from clickmeter.worker import answer_requests
+from clickmeter.storage.open import open_counting, open_events, open_rollups
+from clickmeter.worker import answer_requests, given_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Event
-    from clickmeter.storage.protocol import Answer, CountingStore, EventStore, RollupStore
-    from clickmeter.worker import Seat, Worker
+    from clickmeter.storage.protocol import Answer, CountingStore, EventStore, RolledEvents, RollupStore
+    from clickmeter.worker import Seat, Urls, Worker
 
 REPORT_SECONDS = 10
 GRACE_SECONDS = 2
@@ -51,6 +50,7 @@ class ExportRequest(msgspec.Struct, tag="export", array_like=True):
     property_id: str
     after: int
     limit: int
+    kept_from: int
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True):
@@ -131,12 +131,14 @@ class Answerer:
 
     def __init__(self, events_url: str, *, metadata_url: str | None = None, cache_mb: int) -> None:
         """`metadata_url` is where properties are, if elsewhere; `cache_mb` is for decoded columns, in MiB."""
-        self._events = open_events(events_url, metadata_url=metadata_url)
+        self._events: EventStore
         self._counting: Counting
-        if keeps_events_alone(events_url):
-            self._counting = CountedByEngine(open_counting(events_url))
+        if metadata_url in (None, events_url):
+            self._events = rolled = open_events(events_url)
+            self._counting = CountedFromSegments(rolled, open_rollups(events_url, rolled), cache_mb)
         else:
-            self._counting = CountedFromSegments(self._events, open_rollups(events_url, self._events), cache_mb)
+            self._events = open_events(events_url, metadata_url=metadata_url)
+            self._counting = CountedByEngine(self._events, open_counting(events_url))
 
     def answer(self, request: Request) -> Answered:
         if isinstance(request, ExportRequest):
@@ -170,7 +172,7 @@ class Counting(Protocol):
 class CountedFromSegments:
     """By this process, from segments and raw events."""
 
-    def __init__(self, events: EventStore, rollups: RollupStore, cache_mb: int) -> None:
+    def __init__(self, events: RolledEvents, rollups: RollupStore, cache_mb: int) -> None:
         self._events = events
         self._rollups = rollups
         self._cache = Cache(cache_mb * MEBIBYTE)
@@ -185,32 +187,39 @@ class CountedFromSegments:
 class CountedByEngine(NamedTuple):
     """By the engine itself."""
 
-    store: CountingStore
+    events: EventStore
+    counted: CountingStore
 
     @contextmanager
     def executor(self, deadline: float) -> Iterator[report.Executor]:
-        yield EngineExecutor(self.store, deadline)
+        yield EngineExecutor(self.events, self.counted, deadline)
 
     def close(self) -> None:
-        self.store.close()
+        self.counted.close()
 
 
 class EngineExecutor(NamedTuple):
     """A `report.Executor` until a deadline."""
 
-    store: CountingStore
+    events: EventStore
+    counted: CountingStore
     deadline: float
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        return self.store.first_event(property_id, include_bots=include_bots)
+    def first_event(self, query: Query) -> int | None:
+        return self.events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
+
+    def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool:
+        return self.events.has_daily_ids(
+            query.property_id, start=max(start, query.kept_from), end=end, include_bots=query.include_bots
+        )
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer:
-        return self.store.answer(query, start=start, end=end, deadline=self.deadline)
+        return self.counted.answer(query, start=max(start, query.kept_from), end=end, deadline=self.deadline)
 
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
     """Raw events as NDJSON; the cursor is the last one's place in the order of arrival."""
-    page = store.export(request.property_id, after=request.after, limit=request.limit)
+    page = store.export(request.property_id, after=request.after, limit=request.limit, since=request.kept_from)
     body = b"".join(msgspec.json.encode(exported(event)) + b"\n" for _, event in page)
     more = str(page[-1][0]) if len(page) == request.limit else None
     return Answered(body, rendering.MEDIA_TYPES["ndjson"], more)
@@ -226,9 +235,9 @@ def exported(event: Event) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(events_url: str, database_url: str, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
+def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
     """The stores, opened to be asked: what answers a request."""
-    answerer = Answerer(events_url, metadata_url=database_url, cache_mb=cache_mb)
+    answerer = Answerer(urls.events, metadata_url=urls.database, cache_mb=cache_mb)
 
     def handle(payload: bytes) -> bytes:
         try:
@@ -241,9 +250,9 @@ def opened(events_url: str, database_url: str, *, cache_mb: int) -> Iterator[Cal
 
 
 def main() -> None:
-    """``python -m clickmeter.reporting SOCKET EVENTS_URL DATABASE_URL CACHE_MB``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with opened(sys.argv[2], sys.argv[3], cache_mb=int(sys.argv[4])) as handle:
+    """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
+    logs.configure_as()
+    with opened(given_urls(), cache_mb=int(sys.argv[2])) as handle:
         answer_requests(handle)
 
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests
+from clickmeter.worker import Urls, Worker, answer_requests, given_urls
+
+if TYPE_CHECKING:
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 MODULE = "clickmeter.rolling"
 EVERY_SECONDS = 1.0
@@ -37,6 +41,8 @@ class Rolled(msgspec.Struct, array_like=True):
     events: int
     more: bool
     problem: str | None = None
+    behind: int = 0
+    """How many events are not rolled up yet, about: positions without an event count, too."""
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -47,9 +53,11 @@ class Rolling:
     """The server's side: asks the process for a stint every second, and before reports."""
 
     def __init__(self, database_url: str) -> None:
-        self._worker = Worker(MODULE, [database_url])
+        self._worker = Worker(MODULE, Urls(database_url, database_url))
         self._stint: asyncio.Task[Rolled] | None = None
         self._task: asyncio.Task[None] | None = None
+        self.behind = 0
+        """How many events the roller had not taken when it answered last."""
 
     async def start(self) -> None:
         await self._worker.start()
@@ -72,7 +80,9 @@ class Rolling:
 
     async def _roll(self) -> Rolled:
         try:
-            return decode(await self._worker.call(b""))
+            rolled = decode(await self._worker.call(b""))
+            self.behind = rolled.behind
+            return rolled  # noqa: TRY300 - the refusal can come from the call alone
         except Refusal as refusal:
             return Rolled(0, more=False, problem=refusal.detail)
 
@@ -85,46 +95,74 @@ class Rolling:
                 await asyncio.sleep(EVERY_SECONDS)
 
 
+class Turns:
+    """What the process does when it is asked to: nothing, as long as another server's process rolls up."""
+
+    def __init__(self, events: RolledEvents, rollups: RollupStore) -> None:
+        self._events = events
+        self._rollups = rollups
+        self._roller: Roller | None = None
+        self._term: int | None = None
+        self._tidied_at = 0.0
+
+    def take(self) -> Rolled:
+        """Roll up what there is, for at most STINT_SECONDS, and tidy up when there was time left."""
+        try:
+            roller = self._elected()
+            if roller is None:
+                return Rolled(0, more=False)
+            rolled = stint(roller)
+        except Refusal as refusal:
+            return Rolled(0, more=False, problem=refusal.detail)
+        if not rolled.more and time.monotonic() - self._tidied_at > TIDY_SECONDS:
+            self._tidied_at = time.monotonic()
+            tidy(roller)
+        return rolled
+
+    def end(self) -> None:
+        """No turn follows."""
+        if self._roller is not None:
+            self._roller.end()
+
+    def _elected(self) -> Roller | None:
+        term = self._rollups.elect()
+        if term is None:
+            return None
+        if term != self._term:
+            # Another may have gone on meanwhile: what this one knew is of the past.
+            self._roller = Roller(self._events, self._rollups)
+            self._term = term
+        return self._roller
+
+
 def stint(roller: Roller) -> Rolled:
-    """Roll up what there is, for at most STINT_SECONDS."""
     end = time.monotonic() + STINT_SECONDS
     events, more = 0, True
-    try:
-        while more and time.monotonic() < end:
-            step = roller.step()
-            events, more = events + step.events, step.more
-    except Refusal as refusal:
-        return Rolled(events, more=False, problem=refusal.detail)
-    return Rolled(events, more)
+    while more and time.monotonic() < end:
+        step = roller.step()
+        events, more = events + step.events, step.more
+    return Rolled(events, more, behind=roller.behind if more else 0)
 
 
 def tidy(roller: Roller) -> None:
     try:
         roller.forget_deleted()
+        roller.renew()
     except Refusal as refusal:
-        log.warning("Rollups of deleted properties stay for now: %s", refusal.detail)
+        log.warning("Rollups of removed events stay for now: %s", refusal.detail)
 
 
 def main() -> None:
-    """``python -m clickmeter.rolling SOCKET DATABASE_URL``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    """``python -m clickmeter.rolling SOCKET``; started by the server alone."""
+    logs.configure_as()
     # Whoever takes events in or answers reports goes first: being behind is allowed here.
     os.nice(NICENESS)
-    events = open_events(sys.argv[2])
-    rollups = open_rollups(sys.argv[2], events)
-    roller = Roller(events, rollups)
-    tidied_at = 0.0
-
-    def handle(_: bytes) -> bytes:
-        nonlocal tidied_at
-        rolled = stint(roller)
-        if not rolled.more and time.monotonic() - tidied_at > TIDY_SECONDS:
-            tidied_at = time.monotonic()
-            tidy(roller)
-        return encode(rolled)
-
-    answer_requests(handle)
-    roller.end()
+    url = given_urls().database
+    events = open_events(url)
+    rollups = open_rollups(url, events)
+    turns = Turns(events, rollups)
+    answer_requests(lambda _: encode(turns.take()))
+    turns.end()
     rollups.close()
     events.close()
 

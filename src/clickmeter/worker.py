@@ -9,23 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+DATABASE_URL, EVENTS_URL = "CLICKMETER_DATABASE_URL", "CLICKMETER_EVENTS_URL"
+"""The variables by which a child is told where the stores are."""
 LENGTH_BYTES = 4
 START_SECONDS = 30
 RESTART_PAUSE_SECONDS = 0.2
 
 log = logging.getLogger("clickmeter.worker")
+
+
+class Urls(NamedTuple):
+    """Where the stores are: properties and keys, and events, which may be in the same place."""
+
+    database: str
+    events: str
 
 
 class Channel(asyncio.Protocol):
@@ -96,9 +107,11 @@ class Channel(asyncio.Protocol):
 class Worker:
     """Starts ``python -m module``, passes it requests through one channel or several, starts it again when it dies."""
 
-    def __init__(self, module: str, arguments: Sequence[str], *, channels: int = 1) -> None:
+    def __init__(self, module: str, urls: Urls, arguments: Sequence[str] = (), *, channels: int = 1) -> None:
         self._command = [sys.executable, "-m", module]
         self._arguments = list(arguments)
+        # Everybody on the machine may read command lines, and a URL may hold a password.
+        self._environment = {**os.environ, DATABASE_URL: urls.database, EVENTS_URL: urls.events}
         self.channels = [Channel(self._lost) for _ in range(channels)]
         self._process: subprocess.Popen[bytes] | None = None
         self._started = False
@@ -120,7 +133,10 @@ class Worker:
         try:
             command = [*self._command, ",".join(str(their.fileno()) for their in theirs), *self._arguments]
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter and module; it starts at once
-                command, pass_fds=[their.fileno() for their in theirs], stdin=subprocess.DEVNULL
+                command,
+                pass_fds=[their.fileno() for their in theirs],
+                stdin=subprocess.DEVNULL,
+                env=self._environment | logs.passed_on(),
             )
         finally:
             for their in theirs:
@@ -191,6 +207,11 @@ class Seat:
 
 def gone() -> Refusal:
     return Refusal("store_unavailable", "The store's process ended; send the same request again.", retry_after=1)
+
+
+def given_urls() -> Urls:
+    """The child's side: where the stores are."""
+    return Urls(os.environ[DATABASE_URL], os.environ[EVENTS_URL])
 
 
 def answer_requests(handle: Callable[[bytes], bytes]) -> None:

@@ -54,6 +54,14 @@ def test_the_headline_is_the_api_s(dashboard: Dashboard) -> None:
     assert dashboard.page.title() == "Busy · Clickmeter"
 
 
+@pytest.mark.parametrize(("identity", "times"), [("client", 0), ("cookieless", 1)])
+def test_what_the_numbers_are_not_is_said_below_them(page: Page, collector: Service, identity: str, times: int) -> None:
+    site = collector.new_site(identity=identity)
+    send(site, traffic())
+    Dashboard(page, site).open()
+    expect(page.get_by_text("visitor ids that change every day")).to_have_count(times)
+
+
 @pytest.mark.parametrize(
     "query",
     [

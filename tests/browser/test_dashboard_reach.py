@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
+import node
 from dashboards import Dashboard, send, traffic
-from test_browser_build import ROOT, WORKSPACES, npm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +31,7 @@ def site(collector: Service) -> Site:
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The axe-core of the lock file: from here where npm has been, else installed for the tests."""
-    root = ROOT
-    if not (root / AXE).exists():
-        root = tmp_path_factory.mktemp("axe")
-        for name in ("package.json", "package-lock.json", *(f"{folder}/package.json" for folder in WORKSPACES)):
-            (root / name).parent.mkdir(exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
-        npm(root, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    root = node.ROOT if (node.ROOT / AXE).exists() else node.workspace(tmp_path_factory.mktemp("axe"))
     return (root / AXE).read_text(encoding="utf-8")
 
 
@@ -162,6 +155,7 @@ def test_enter_filters_and_escape_closes_and_gives_the_focus_back(page: Page, si
     dashboard.panel("pages").get_by_role("button", name="/pricing").press("Enter")
     assert dashboard.rows("pages") == ["/pricing"]
     dashboard.panel("pages").get_by_role("button", name="More").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert focused(page).startswith("More")

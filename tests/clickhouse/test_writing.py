@@ -24,6 +24,7 @@ from clickmeter.storage.open import open_events
 from service import sqlite_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stores import EventStores
@@ -47,6 +48,13 @@ def event(id_: str, ts: int = TS) -> Event:
 def append(stores: EventStores, property_: Property, *ids: str) -> int | None:
     [duplicates] = stores.events.append([Batch(property_.id, [event(id_) for id_ in ids])])
     return duplicates
+
+
+def until(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
 
 
 def stored_ids(stores: EventStores, property_: Property) -> list[str]:
@@ -264,22 +272,16 @@ def test_urls() -> None:
         directory_of("chdb://host/events")
 
 
-def test_what_is_read_by_time_and_in_order_of_arrival(stores: EventStores) -> None:
+def test_what_is_read_in_order_of_arrival(stores: EventStores) -> None:
     property_ = stores.new_property()
     before = stores.events.last_position()
     for number in range(6):
         append(stores, property_, f"e{number}")
     columns = ["ts", "path", "title", "campaign", "bot"]
     row = (TS, "/", None, None, 0)
-    assert [*stores.events.scan(property_.id, columns, start=TS, end=TS + 1, after=before + 4)] == [[row] * 2]
-    assert [*stores.events.scan(property_.id, columns, start=TS + 1, end=TS + 2)] == []
-    counted = {"start": TS, "end": TS + 1, "after": before + 1}
-    assert [stores.events.count(property_.id, **counted, limit=limit) for limit in (3, 9)] == [3, 5]
     arrived = stores.events.arrivals(columns, after=before + 3, limit=2)
     assert arrived == [(before + 4, property_.id, *row), (before + 5, property_.id, *row)]
-    assert stores.events.event_at(before + 2) == "e1"
-    assert stores.events.event_at(1 << 40) is None
-    assert stores.events.live([property_.id, "nobody"]) == {property_.id}
+    assert stores.events.last_position() == before + 6
 
 
 def test_a_purge_removes_what_deleted_properties_had(stores: EventStores) -> None:
@@ -287,6 +289,6 @@ def test_a_purge_removes_what_deleted_properties_had(stores: EventStores) -> Non
     append(stores, kept, "a")
     append(stores, gone, "a", "b")
     stores.delete(gone)
+    until(lambda: stored_ids(stores, gone) == [])
     assert stored_ids(stores, kept) == ["a"]
-    assert stored_ids(stores, gone) == []
     assert append(stores, gone, "a") is None

@@ -24,6 +24,8 @@ from clickmeter.storage.open import open_events, open_metadata, open_rollups
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from clickmeter.storage.protocol import EventStore, RolledEvents
+
 NUMBERS = count()
 CACHE_MB = 1
 CURSOR_KEY = bytes(32)
@@ -45,8 +47,11 @@ class EventStores:
 
     def open(self) -> None:
         self.metadata = open_metadata(self.url)
-        self.events = open_events(self.events_url, metadata_url=self.url, server_writes=True)
+        self.events = self.opened_events()
         self.answerer = Answerer(self.events_url, metadata_url=self.url, cache_mb=CACHE_MB)
+
+    def opened_events(self) -> EventStore:
+        return open_events(self.events_url, metadata_url=self.url, server_writes=True)
 
     def close(self) -> None:
         for opened in (self.answerer, self.events, self.metadata):
@@ -117,6 +122,11 @@ class EventStores:
 
 class Stores(EventStores):
     """A database whose events are rolled up by `roller`."""
+
+    events: RolledEvents
+
+    def opened_events(self) -> RolledEvents:
+        return open_events(self.url, server_writes=True)
 
     def open(self) -> None:
         super().open()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -138,15 +138,6 @@ def test_every_kind_of_key_opens_only_its_own_doors(site: Site) -> None:
     for key in (site.read_key, site.write_key):
         with Admin(url, admin_key=key) as admin:
             assert refusal(lambda: admin.property(site.id)) == (403, "wrong_key_type")
-
-
-@pytest.mark.parametrize(("setting", "value"), [("identity", "cookieless"), ("ip", "full"), ("retention_days", 30)])
-def test_a_setting_that_does_nothing_yet_is_refused_and_not_stored(site: Site, setting: Any, value: Any) -> None:
-    with site.service.admin() as admin:
-        before = admin.property(site.id)
-        assert refusal(lambda: admin.update_property(site.id, **{setting: value})) == (422, "not_available")
-        assert admin.property(site.id) == before
-        assert admin.property(site.id).wire[setting] != value
 
 
 def test_raw_events_come_in_the_order_of_arrival_a_page_at_a_time(site: Site) -> None:

@@ -84,6 +84,8 @@ def test_the_example_is_stored_with_what_is_derived_from_it(site: Site) -> None:
         "bot": False,
         "data": {},
         "extra": {},
+        "ip": None,
+        "daily": False,
     }
 
 

@@ -36,10 +36,6 @@ def invalid(field: str, **values: Any) -> list[Sent]:
     return [fields(f"{field}-{name}", "invalid_field", f"/{field}", **{field: value}) for name, value in values.items()]
 
 
-def unavailable(field: str, **values: Any) -> list[Sent]:
-    return [fields(f"{field}-{name}", "not_available", f"/{field}", **{field: value}) for name, value in values.items()]
-
-
 BROKEN = [
     Sent("empty", b"", 400, "empty_body"),
     Sent("blanks", b"  \n", 400, "empty_body"),
@@ -80,9 +76,10 @@ WRONG = [
         long=["https://" + "a" * 100_000], regex=["https://.*\\.example"],
     ),
     *invalid("bots", null=None, empty="", word="block", true=True, list=["flag"], case="Drop", object={}),
-    *unavailable("identity", cookieless="cookieless", none="none", null=None, word="x", number=1),
-    *unavailable("ip", truncated="truncated", full="full", null=None),
-    *unavailable("retention_days", day=1, zero=0, negative=-1, text="30", huge=10**30, false=False),
+    *invalid("identity", null=None, word="x", number=1, case="Cookieless", list=["none"]),
+    *invalid("ip", null=None, word="half", true=True, object={}),
+    *invalid("retention_days", zero=0, negative=-1, text="30", huge=10**30, false=False, true=True, part=1.5, list=[1]),
+    fields("cookieless-with-addresses", "invalid_field", "/ip", identity="cookieless", ip="full"),
     *invalid("tokens_only", zero=0, one=1, null=None, text="false", list=[True], object={}),
     fields("unknown", "unknown_field", "/nam", nam="x"),
     fields("unknown-proto", "unknown_field", "/__proto__", __proto__={}),
@@ -161,7 +158,7 @@ def test_a_body_that_makes_and_changes_nothing(wire: Wire, shared_site: Site, ca
 
 
 def test_all_that_is_wrong_is_said_at_once_but_not_without_end(wire: Wire) -> None:
-    body = json.dumps({"name": "", "timezone": "x", "ip": "full", "colour": 1}).encode()
+    body = json.dumps({"name": "", "timezone": "x", "ip": "half", "colour": 1}).encode()
     answer = send(wire, "POST", "/v1/properties", body).json()
     assert [issue["pointer"] for issue in answer["errors"]] == ["/name", "/timezone", "/ip", "/colour"]
     many = json.dumps({f"field{number}": 1 for number in range(50_000)}).encode()
@@ -197,7 +194,7 @@ def test_a_name_is_only_text(wire: Wire, shared_site: Site, name: str) -> None:
 
 
 def test_settings_that_do_not_exist_yet_may_be_sent_as_they_are(wire: Wire, shared_site: Site) -> None:
-    same = {"identity": "client", "ip": "none", "retention_days": None, "tokens_only": False}
+    same = {"tokens_only": False}
     answer = send(wire, "PATCH", f"/v1/properties/{shared_site.id}", json.dumps(same).encode())
     assert answer.status_code == 200
     assert {name: answer.json()[name] for name in same} == same

@@ -114,6 +114,10 @@ class Admin:
         """Delete a property and its events for good. It is gone at once; its id is never used again."""
         self._transport.request("DELETE", _path(property_id))
 
+    def erase(self, property_id: str, visitor_id: str) -> int:
+        """Remove every event of a visitor for good, and keep its late events out; returns how many were removed."""
+        return self._send("POST", _path(property_id, "erase"), {"visitor_id": visitor_id}).read(_erased)
+
     def create_key(self, property_id: str, *, type_: KeyType) -> NewKey:
         """Make another key for a property."""
         return self._send("POST", _path(property_id, "keys"), {"type": type_}).read(_new_key)
@@ -183,6 +187,10 @@ def _new_property(wire: Any) -> NewProperty:
 
 def _new_key(wire: Any) -> NewKey:
     return NewKey(wire["id"], wire["key"], wire["type"], wire["created_at"])
+
+
+def _erased(wire: Any) -> int:
+    return int(wire["events"])
 
 
 def _keys(wire: Any) -> tuple[Key, ...]:

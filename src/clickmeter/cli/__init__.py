@@ -40,10 +40,15 @@ COMMANDS = {
     "serve": Entry("serving", "serve", "Serve the API."),
     "demo": Entry("demonstration", "demo", "Fill a database with made-up traffic, and serve it."),
     "property": Entry("property", "group", "Create, list, show, change and delete properties."),
+    "erase": Entry("erase", "erase", "Remove everything of one visitor, for good."),
     "key": Entry("key", "group", "Create, list and revoke keys."),
     "token": Entry("token", "token", "Sign a token that sends events or reads reports for a while."),
     "report": Entry("report", "group", "Read a report in the terminal, or as JSON."),
     "rollup": Entry("rollup", "group", "Show how far events are rolled up, and roll them up anew."),
+    "backup": Entry("copying", "backup", "Copy the database to a file, while the server goes on."),
+    "restore": Entry("copying", "restore", "Make a database from a backup."),
+    "compact": Entry("copying", "compact", "Give back the space of what was removed, and leave no trace of it."),
+    "doctor": Entry("doctor", "doctor", "Check the settings and the store, and say what to do."),
     "import": Entry("access_log", "group", "Bring in pageviews from a web server's access log."),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import secrets
 import time
 import zlib
 from contextlib import closing
@@ -23,7 +24,9 @@ from clickmeter.ingest.access_log import MAX_LINE, Site, Tally, events, pageview
 from clickmeter.ingest.geo import NOWHERE, Geo
 from clickmeter.ingest.referrer import host_of
 from clickmeter.ingest.user_agent import describe
+from clickmeter.ingest.visitor import day_salt, kept_address
 from clickmeter.model import Batch, Event
+from clickmeter.query.time import kept_from, rfc3339
 from clickmeter.storage.open import open_events, open_metadata
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 READ_BYTES = 1024 * 1024
 TRANSACTION_ROWS = 1_000
+DATE_LENGTH = len("2026-01-24")
 
 
 class Counts(msgspec.Struct):
@@ -48,6 +52,7 @@ class Counts(msgspec.Struct):
     duplicates: int = 0
     bots: int = 0
     dropped: int = 0
+    expired: int = 0
 
 
 @click.group("import")
@@ -71,7 +76,8 @@ def access_log(*, settings: Settings, property_id: str, file: str, host: str | N
         property_ = known_property(metadata, property_id)
         site = Site(property_.id, metadata.secret("visitor"), checked_host(host))
     tally, counts, shown = Tally(), Counts(), printable(file)
-    arrival = Arrival(property_, now, describe(None), None, NOWHERE, prefetch=False)
+    kept = kept_from(property_, now)
+    arrival = Arrival(property_, now, describe(None), None, NOWHERE, prefetch=False, kept_from=kept)
     with (
         closing(LogFile(file)) as log,
         closing(open_events(settings.events_at, metadata_url=settings.database_url)) as store,
@@ -141,11 +147,17 @@ def accepted(
     found: Iterable[tuple[Pageview, WireEvent]], arrival: Arrival, geo: Geo | None, counts: Counts
 ) -> Iterator[Event]:
     """The rows to store, decided by the rules that events of the API are decided by."""
+    # A cookieless property's visitors get ids of a day here as well, from a secret that ends with this import.
+    secret = secrets.token_bytes()
     for view, wire in found:
         here = arrival if geo is None else arrival._replace(place=geo.locate(view.address))
-        outcome = accept([wire], here)
+        caller = (view.address, view.user_agent or "")
+        salt = day_salt(secret, rfc3339(view.ts)[:DATE_LENGTH])
+        ip = kept_address(view.address, here.property.ip)
+        outcome = accept([wire], here._replace(ip=ip, caller=caller, salt=salt))
         counts.bots += outcome.bots
         counts.dropped += outcome.filtered
+        counts.expired += outcome.reasons.get("expired", 0)
         yield from outcome.events
 
 
@@ -174,6 +186,7 @@ def show(tally: Tally, counts: Counts) -> None:
     reasons = {
         "pageviews flagged as made by bots (of these)": counts.bots,
         "skipped: made by bots, which the property drops": counts.dropped,
+        "skipped: older than the property keeps events": counts.expired,
         "skipped: assets, downloads, feeds": tally.assets,
         "skipped: answered with a redirect or an error": tally.errors,
         "skipped: not GET": tally.not_get,

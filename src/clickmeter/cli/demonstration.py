@@ -43,7 +43,7 @@ def demo(*, settings: Settings, days: int) -> None:
         properties = create_properties(settings, now)
         added = fill(settings, days, now)
     finally:
-        lock.release()
+        lock.close()
     click.echo(f"Added {added:,} events to the last {days} days of {len(properties)} properties.")
     serve(settings, on_ready=lambda url: click.echo(welcome(url, new_access(settings, properties), settings)))
 

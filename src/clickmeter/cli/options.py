@@ -17,24 +17,26 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
+Result = TypeVar("Result")
+
 EVERY = tuple(setting.name for setting in SETTINGS)
 
 
-def with_settings(*names: str, **defaults: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(*names: str, **defaults: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Give a command the options of the named settings; it receives all settings, parsed, as ``settings``.
 
     `defaults` are the command's own, for settings that neither the flag nor the environment gives.
     """
     rows = [setting for setting in SETTINGS if setting.name in names]
 
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         @functools.wraps(function)
-        def command(**given: Any) -> None:
+        def command(**given: Any) -> Result:
             flags: dict[str, str | None] = {row.name: given.pop(row.name) for row in rows}
             for row in rows:
                 if flags[row.name] is None and row.variable not in os.environ:
                     flags[row.name] = defaults.get(row.name)
-            function(settings=load(os.environ, flags), **given)
+            return function(settings=load(os.environ, flags), **given)
 
         for row in reversed(rows):
             option(row, defaults.get(row.name, row.default))(command)

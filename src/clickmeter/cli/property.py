@@ -28,6 +28,17 @@ PAGE = 100
 PURGE_ROWS = 1_000
 
 timezone = click.option("--timezone", metavar="TZ", help="IANA time zone that its days begin in, e.g. Europe/Berlin.")
+identity = click.option(
+    "--identity",
+    type=click.Choice(["client", "cookieless", "none"]),
+    help="Whose visitor ids count: the client's; ids that the server makes anew every day; nobody's.",
+)
+address = click.option(
+    "--ip", type=click.Choice(["none", "truncated", "full"]), help="What is stored of a client's address."
+)
+retention = click.option(
+    "--retention-days", metavar="DAYS", type=int, help="Keep events for so many days, today included."
+)
 bots = click.option("--bots", type=click.Choice(["flag", "drop"]), help="Keep bots, flagged; or do not store them.")
 
 tokens_only = click.option(
@@ -48,7 +59,10 @@ def group() -> None:
 @click.option("--id", "id_", metavar="ID", help="An id of your own: letters, digits, _ and -; else one is made.")
 @timezone
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="A web origin that may send; repeatable.")
+@identity
+@address
 @bots
+@retention
 @tokens_only
 @with_json
 @with_settings("database_url")
@@ -102,23 +116,29 @@ def show(*, settings: Settings, property_id: str, as_json: bool) -> None:
 @timezone
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="Replaces the list of origins; repeatable.")
 @click.option("--any-origin", is_flag=True, help="Empties the list of origins: every origin may send.")
+@identity
+@address
 @bots
+@retention
+@click.option("--keep-forever", is_flag=True, help="Keep events for ever, whatever their age.")
 @tokens_only
 @with_settings("database_url")
-def update(*, settings: Settings, property_id: str, any_origin: bool, **given: Any) -> None:
+def update(*, settings: Settings, property_id: str, any_origin: bool, keep_forever: bool, **given: Any) -> None:
     """Change some settings of a property and leave the others."""
     fields = chosen(**given)
     if any_origin and fields.get("allowed_origins"):
         raise click.UsageError("Give either --origin or --any-origin, not both.")
     if any_origin:
         fields["allowed_origins"] = []
+    if keep_forever and "retention_days" in fields:
+        raise click.UsageError("Give either --retention-days or --keep-forever, not both.")
+    if keep_forever:
+        fields["retention_days"] = None
     if not fields:
-        raise click.UsageError(
-            "Nothing to change; give --name, --timezone, --origin, --any-origin, --bots or --tokens-only."
-        )
+        raise click.UsageError("Nothing to change; `clickmeter property update --help` lists what can be.")
     with closing(open_metadata(settings.database_url)) as metadata:
-        known_property(metadata, property_id)
-        changed = metadata.update_property(property_id, changed_fields(fields))
+        property_ = known_property(metadata, property_id)
+        changed = metadata.update_property(property_id, changed_fields(fields, property_))
     if changed is None:
         raise unknown(property_id)
     print_fields(described(changed))
@@ -207,7 +227,10 @@ def described(property_: Property) -> dict[str, str]:
         "name": property_.name,
         "timezone": property_.timezone,
         "origins": " ".join(property_.allowed_origins) or "any",
+        "identity": property_.identity,
+        "ip": property_.ip,
         "bots": property_.bots,
+        "retention": "for ever" if property_.retention_days is None else f"{property_.retention_days:,} days",
         **({"events": "with signed tokens only"} if property_.tokens_only else {}),
         "created": public_property(property_)["created_at"],
     }

@@ -13,6 +13,7 @@ from clickmeter.ingest.data import Rejected, data_text
 from clickmeter.ingest.referrer import host_of, path_of, referrer_host, source_of, utm_of
 from clickmeter.ingest.timestamp import event_time
 from clickmeter.ingest.user_agent import Agent, describe
+from clickmeter.ingest.visitor import daily_id, rename
 from clickmeter.ingest.wire import Campaign, Context, Identity, LooseEvent, Page, Utm, WireEvent
 from clickmeter.model import Event, Property
 
@@ -44,6 +45,14 @@ class Arrival(NamedTuple):
     place: Place
     prefetch: bool
     """The browser said that nobody has looked at the page yet: counted like a bot."""
+    ip: str | None = None
+    """What is stored of the client's address."""
+    caller: tuple[str, str] = ("", "")
+    """Address and user agent, for a property that tells its visitors apart by them."""
+    salt: bytes = b""
+    """The salt of the property's day, for the same."""
+    kept_from: int = 0
+    """The instant (ms) since which the property keeps events."""
     visitor_id: str | None = None
     """The visitor that the request's token vouches for: whoever an event names, it is of this one."""
 
@@ -65,6 +74,8 @@ class Outcome(msgspec.Struct):
     accepted: int = 0
     rejected: int = 0
     errors: list[EventError] = msgspec.field(default_factory=list)
+    reasons: dict[str, int] = msgspec.field(default_factory=dict)
+    """How many were rejected for each code; `errors` has the first of them only."""
     bots: int = 0
     filtered: int = 0
     adjusted: int = 0
@@ -73,6 +84,7 @@ class Outcome(msgspec.Struct):
 def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
     """Decide every event of a batch; one that is rejected changes nothing for the others."""
     outcome = Outcome([])
+    as_sent = arrival.property.identity == "client"
     for index, wire in enumerate(events):
         if isinstance(wire, Rejected):
             reject(outcome, index, wire.event_id, wire)
@@ -82,7 +94,9 @@ def accept(events: Sequence[WireEvent | Rejected], arrival: Arrival) -> Outcome:
         except Rejected as rejected:
             reject(outcome, index, wire.event_id, rejected)
             continue
-        if arrival.visitor_id is not None:
+        if not as_sent:
+            rename(event, visitor_of(wire, arrival))
+        elif arrival.visitor_id is not None:
             adjusted = vouched(event, arrival.visitor_id) or adjusted
         outcome.accepted += 1
         outcome.adjusted += adjusted
@@ -104,11 +118,21 @@ def vouched(event: Event, visitor_id: str) -> bool:
 
 def reject(outcome: Outcome, index: int, event_id: object, rejected: Rejected) -> None:
     outcome.rejected += 1
+    outcome.reasons[rejected.code] = outcome.reasons.get(rejected.code, 0) + 1
     if len(outcome.errors) < MAX_ERRORS:
         known = event_id if isinstance(event_id, str) and len(event_id) <= MAX_EVENT_ID else None
         outcome.errors.append(
             EventError(index, known, rejected.code, rejected.detail, f"/events/{index}{rejected.pointer}")
         )
+
+
+def visitor_of(wire: WireEvent, arrival: Arrival) -> str | None:
+    """Whose the server says the event is; nobody's where the property knows no visitors."""
+    if arrival.property.identity == "none":
+        return None
+    address, agent = arrival.caller
+    given, _ = text(wire.context.user_agent if wire.context else None, MAX_URL)
+    return daily_id(arrival.salt, arrival.property.id, address, given or agent)
 
 
 class PageText(NamedTuple):
@@ -128,7 +152,7 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
     context = wire.context or NO_CONTEXT
     campaign = context.campaign or NO_CAMPAIGN
     identity = wire.identity or NO_IDENTITY
-    ts, unusable_ts = event_time(wire.ts, arrival.received_at)
+    ts, unusable_ts = kept_time(wire, arrival)
     page = page_text(context.page or NO_PAGE)
     utm, cut_utm = utm_text(campaign.utm or NO_UTM, page.url)
     language, cut_language = text(context.language, MAX_LANGUAGE)
@@ -170,8 +194,18 @@ def accept_event(wire: WireEvent, arrival: Arrival) -> tuple[Event, bool]:
         bot=agent.bot or arrival.prefetch,
         data=data_text(wire.data) if wire.data else None,
         extra=extra,
+        ip=arrival.ip,
     )
     return event, adjusted
+
+
+def kept_time(wire: WireEvent, arrival: Arrival) -> tuple[int, bool]:
+    """When the event happened, and whether its ts was of no use; raises Rejected when it is too old to be kept."""
+    ts, unusable = event_time(wire.ts, arrival.received_at)
+    if ts < arrival.kept_from:
+        days = arrival.property.retention_days
+        raise Rejected("expired", f"ts is older than the {days:,} days for which the property keeps events.", "/ts")
+    return ts, unusable
 
 
 def page_text(page: Page) -> PageText:

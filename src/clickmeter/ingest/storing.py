@@ -7,21 +7,22 @@ batch fails, and it is logged. A store that is locked, full or away fails the gr
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch
 from clickmeter.storage.open import open_events
-from clickmeter.worker import answer_requests
+from clickmeter.worker import answer_requests, given_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from clickmeter.storage.protocol import EventStore
+    from clickmeter.worker import Urls
 
 log = logging.getLogger("clickmeter.storing")
 
@@ -45,22 +46,64 @@ class Check(msgspec.Struct, tag="check", array_like=True):
     """See whether events can be stored; answered with one Result, 0 when they can."""
 
 
-Request = Append | Purge | Check
+class Warn(msgspec.Struct, tag="warn", array_like=True):
+    """Say which settings of the store may lose what was acknowledged; answered with a sentence for each."""
+
+
+class MarkErased(msgspec.Struct, tag="mark", array_like=True):
+    """Keep a visitor's late events out; answered with one Result, 1, or 0 when the property is gone."""
+
+    property_id: str
+    visitor_id: str
+    now: int
+
+
+class Erase(msgspec.Struct, tag="erase", array_like=True):
+    """Take one step of an erasure; answered with how many events it removed and, unless it is done, where it is."""
+
+    property_id: str
+    visitor_id: str
+    erased_at: int
+    after: tuple[int, int]
+    limit: int
+
+
+class Expire(msgspec.Struct, tag="expire", array_like=True):
+    """Remove up to `limit` events older than `before`; answered with one Result, how many were removed."""
+
+    property_id: str
+    before: int
+    limit: int
+
+
+Request = Append | Purge | Check | Warn | MarkErased | Erase | Expire
 decode_request = msgspec.msgpack.Decoder(Request).decode
 encode = msgspec.msgpack.Encoder().encode
 decode_results: Callable[[bytes], list[Result]] = msgspec.msgpack.Decoder(list[Result]).decode
 
 
-def answer(events: EventStore, request: Request) -> list[Result]:
+def answer(events: EventStore, request: Request) -> Sequence[Result]:
     """What the process does with one request; a store that is away is a sentence, not an error."""
     if isinstance(request, Append):
         return store(events, request.batches)
     try:
-        if isinstance(request, Purge):
-            return [events.purge(limit=request.limit)]
-        events.check()
+        return events.warnings() if isinstance(request, Warn) else [*remove(events, request)]
     except Refusal as refusal:
         return [refusal.detail]
+
+
+def remove(events: EventStore, request: Purge | Check | MarkErased | Erase | Expire) -> Sequence[int]:
+    match request:
+        case Purge(limit):
+            return [events.purge(limit=limit)]
+        case MarkErased(property_id, visitor_id, now):
+            return [int(events.mark_erased(property_id, visitor_id, now=now))]
+        case Erase(property_id, visitor_id, erased_at, after, limit):
+            step = events.erase(property_id, visitor_id, erased_at=erased_at, after=after, limit=limit)
+            return [step.removed, *(step.after or ())]
+        case Expire(property_id, before, limit):
+            return [events.expire(property_id, before=before, limit=limit)]
+    events.check()
     return [0]
 
 
@@ -78,17 +121,16 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
 
 
 @contextmanager
-def opened(events_url: str, database_url: str) -> Iterator[Callable[[bytes], bytes]]:
+def opened(urls: Urls) -> Iterator[Callable[[bytes], bytes]]:
     """The events, opened to be stored in: what answers a request."""
-    events = open_events(events_url, metadata_url=database_url, server_writes=True)
-    with closing(events):
+    with closing(open_events(urls.events, metadata_url=urls.database, server_writes=True)) as events:
         yield lambda payload: encode(answer(events, decode_request(payload)))
 
 
 def main() -> None:
-    """``python -m clickmeter.ingest.storing SOCKET EVENTS_URL DATABASE_URL``; started by the server alone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with opened(sys.argv[2], sys.argv[3]) as handle:
+    """``python -m clickmeter.ingest.storing SOCKET``; started by the server alone."""
+    logs.configure_as()
+    with opened(given_urls()) as handle:
         answer_requests(handle)
 
 

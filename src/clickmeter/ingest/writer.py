@@ -7,11 +7,13 @@ beyond that a batch is refused at once, so a client hears 503 while it can still
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.errors import Refusal
-from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, decode_results, encode
+from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, Warn, decode_results, encode
+from clickmeter.measures import Durations
 
 if TYPE_CHECKING:
     from clickmeter.model import Batch
@@ -52,10 +54,15 @@ class Writer:
         self._bytes = 0
         self._scheduled = False
         self._failing = False
+        self._sent_at = 0.0
+        self.commits = Durations()
+        self.warnings: list[str] = []
+        """Which settings of the store may lose what was acknowledged, as it was when the process started."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self._worker.start()
+        self.warnings = [str(warning) for warning in await self.ask(Warn())]
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._purge())]
 
     async def stop(self) -> None:
@@ -67,6 +74,14 @@ class Writer:
         await self._worker.stop()
 
     @property
+    def queued_events(self) -> int:
+        return self._events
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._bytes
+
+    @property
     def is_full(self) -> bool:
         """Whether so much is waiting that a batch of usual size would be refused, so that none need be looked at."""
         return self._events + USUAL_EVENTS > MAX_WAITING_EVENTS or self._bytes > MAX_WAITING_BYTES
@@ -74,7 +89,7 @@ class Writer:
     async def check(self) -> None:
         """Return when events can be stored, else raise ``store_unavailable``; asks the store only after a failure."""
         if self._failing or not self._worker.alive:
-            [result] = await self._ask(Check())
+            [result] = await self.ask(Check())
             if isinstance(result, str):
                 raise Refusal("store_unavailable", result, retry_after=1)
             self._failing = False
@@ -103,6 +118,7 @@ class Writer:
         while self._waiting and len(self._under_way) < GROUPS_UNDER_WAY:
             group = self._next_group()
             self._under_way.append(group)
+            self._sent_at = time.monotonic()
             call = self._worker.call(encode(Append([waiting.batch for waiting in group])))
             call.add_done_callback(self._answered)
 
@@ -118,6 +134,7 @@ class Writer:
 
     def _answered(self, call: asyncio.Future[bytes]) -> None:
         group = self._under_way.popleft()
+        self.commits.add(time.monotonic() - self._sent_at)
         error = call.exception()
         results: list[Result] = [str(error)] * len(group) if error else decode_results(call.result())
         self._failing = all(isinstance(result, str) for result in results)
@@ -152,10 +169,11 @@ class Writer:
         while True:
             await asyncio.sleep(PURGE_EVERY_SECONDS)
             try:
-                while await self._ask(Purge(PURGE_ROWS)) == [PURGE_ROWS]:  # noqa: ASYNC110 - a pause, not a wait
+                while await self.ask(Purge(PURGE_ROWS)) == [PURGE_ROWS]:  # noqa: ASYNC110 - a pause, not a wait
                     await asyncio.sleep(PURGE_PAUSE_SECONDS)
             except Refusal:
                 continue  # the store is away; there will be another time
 
-    async def _ask(self, request: Request) -> list[Result]:
+    async def ask(self, request: Request) -> list[Result]:
+        """Let the storing process do something else in between."""
         return decode_results(await self._worker.call(encode(request)))

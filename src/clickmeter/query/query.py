@@ -53,6 +53,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     minutes: int | None
     """Realtime only: the minute of now and those before it, so many in all; from and to are the dates they touch."""
+    kept_from: int = 0
+    """The instant (ms) since which the property's events are kept; older ones count nowhere, removed yet or not."""
 
 
 class _Range(NamedTuple):
@@ -105,6 +107,7 @@ def parse(
         compare=_compare(single.get("compare"), range_),
         format=_choice(single, "format", fields.FORMATS, default=_accepted(accept)),
         minutes=minutes,
+        kept_from=time.kept_from(property_, now),
     )
     return _turned_to(single["cursor"], query, cursor_key) if "cursor" in single else query
 

@@ -22,6 +22,7 @@ from clickmeter.query.fields import INTERVALS, MAX_ROWS
 
 if TYPE_CHECKING:
     from clickmeter.errors import Refusal
+    from clickmeter.model import Property
     from clickmeter.query.query import Query
 
 MINUTE = 60_000
@@ -71,6 +72,14 @@ def today(now: int, zone: ZoneInfo) -> date:
 def rfc3339(instant: int) -> str:
     """An instant as text in UTC, always with milliseconds: ``2026-01-24T18:12:33.000Z``."""
     return (_EPOCH + instant * _MILLISECOND).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def kept_from(property_: Property, now: int) -> int:
+    """The instant since which a property's events are kept: its retention in days, today being the last of them."""
+    if property_.retention_days is None:
+        return 0
+    own = zone(property_.timezone)
+    return max(0, _midnight(today(now, own).toordinal() - property_.retention_days + 1, own))
 
 
 def dates(query: Query) -> tuple[date, date]:

@@ -77,7 +77,14 @@ class Stored(NamedTuple):
 
 
 def merged(parts: Sequence[Stored], *, pageview: int) -> Segment:
-    """One segment with the events of several. Ids stay as narrow as they are: together they may be a million."""
+    """One segment with the events of several."""
+    columns = unpacked(parts)
+    order = np.lexsort((columns["ts"], columns[BOT]))
+    return segment({name: numbers[order] for name, numbers in columns.items()}, pageview=pageview)
+
+
+def unpacked(parts: Sequence[Stored]) -> dict[str, Numbers]:
+    """The columns of several segments. Ids stay as narrow as they are: together they may be a million."""
     directories = [codec.directory(part.blob) for part in parts]
     pairs = [*zip(parts, directories, strict=True)]
     present = set().union(*(directory.columns for directory in directories))
@@ -85,8 +92,7 @@ def merged(parts: Sequence[Stored], *, pageview: int) -> Segment:
     starts = [np.full(directory.rows, part.day * DAY_MS) for part, directory in pairs]
     columns["ts"] = np.concatenate(starts) + joined(pairs, COLUMNS["ts"])
     columns[BOT] = np.concatenate([np.arange(directory.rows) >= part.people for part, directory in pairs])
-    order = np.lexsort((columns["ts"], columns[BOT]))
-    return segment({name: numbers[order] for name, numbers in columns.items()}, pageview=pageview)
+    return columns
 
 
 def joined(pairs: Sequence[tuple[Stored, codec.Directory]], number: int) -> Numbers:

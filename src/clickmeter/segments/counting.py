@@ -21,7 +21,7 @@ def numbered(ids: Ids, size: int) -> tuple[Ids, Ids]:
         present, numbers = np.unique(ids, return_inverse=True)
         return numbers, present
     present = np.flatnonzero(np.bincount(ids, minlength=size))
-    numbers = np.zeros(size, np.int32)
+    numbers = np.zeros(size, np.intp)  # what bincount takes as it is
     numbers[present] = np.arange(len(present))
     return numbers[ids], present
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clickmeter.storage.segment import HASHED
+from clickmeter.storage.segment import HASHED, hashed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +15,8 @@ if TYPE_CHECKING:
 
     from clickmeter.storage.protocol import RollupStore
 
-HASH_BYTES = 16
 MAX_REMEMBERED = 300_000
 """Values the roller remembers over all properties, about 100 bytes each; others it looks up again."""
-
-
-def hashed(text: str) -> bytes:
-    """What stands for an identifier: BLAKE2b-128, so that no two of them are ever taken for one."""
-    return hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest()
 
 
 class Dictionary:

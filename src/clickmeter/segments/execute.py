@@ -48,7 +48,7 @@ class Answer:
 
     def totals(self) -> Sums:
         """Everything that matches, as one row."""
-        return self._sums(np.zeros(len(self._visitors), np.int32), 1, self._query.metrics)[0]
+        return self._sums(np.zeros(len(self._visitors), np.intp), 1, self._query.metrics)[0]
 
     def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
         """The first `count` groups by `terms` and one more, in the order of their values; and their sums.
@@ -83,7 +83,7 @@ class Answer:
         """For each matching event the place of its group among these, or -1."""
         if len(groups) == len(self._group_keys) and bool((groups[1:] > groups[:-1]).all()):
             return self._group_ids
-        places = np.full(len(self._group_keys), -1, np.int32)
+        places = np.full(len(self._group_keys), -1, np.intp)
         places[groups] = np.arange(len(groups))
         return places[self._group_ids]
 
@@ -108,7 +108,7 @@ class Answer:
     def _places(self, groups: Sequence[Group]) -> Ids:
         """For each group there is, its place among the given ones, or -1."""
         keys = self._group_keys
-        places = np.full(len(keys), -1, np.int32)
+        places = np.full(len(keys), -1, np.intp)
         candidates = np.arange(len(keys))
         for at, column in enumerate(self._columns):
             ids = column.values.find({group[at] for group in groups})
@@ -140,7 +140,7 @@ class Answer:
         """The number of each matching event's group, and for each group the ids of its values, column by column."""
         size = len(self._visitors)
         if not self._columns:
-            return np.zeros(size, np.int32), np.zeros((1, 0), np.int64)
+            return np.zeros(size, np.intp), np.zeros((1, 0), np.int64)
         numbers, keys = numbered(self._columns[0].ids, len(self._columns[0].values))
         keys = keys[:, None]
         for column in self._columns[1:]:
@@ -159,7 +159,8 @@ class Answer:
         counts = {"events": np.bincount(cells, minlength=size)}
         if "pageviews" in metrics:
             views = self._is_pageview if inside is None else self._is_pageview[inside]
-            counts["pageviews"] = np.bincount(cells[views], minlength=size)
+            # Reports of pages are of nothing but pageviews.
+            counts["pageviews"] = counts["events"] if views.all() else np.bincount(cells[views], minlength=size)
         return counts
 
     def _sums(self, cells: Ids, size: int, metrics: Sequence[str]) -> list[Sums]:

@@ -15,22 +15,28 @@ if TYPE_CHECKING:
 
     from clickmeter.query.query import Query
     from clickmeter.segments.cache import Cache
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 
 class Executor:
     """A `report.Executor` over one moment of the store."""
 
-    def __init__(self, events: EventStore, reader: Reader) -> None:
+    def __init__(self, events: RolledEvents, reader: Reader) -> None:
         self._events = events
         self._reader = reader
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        return self._events.first_event(property_id, include_bots=include_bots)
+    def first_event(self, query: Query) -> int | None:
+        return self._events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
+
+    def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool:
+        return self._events.has_daily_ids(
+            query.property_id, start=max(start, query.kept_from), end=end, include_bots=query.include_bots
+        )
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer | HeadlineAnswer:
         """Read what the query needs of start <= ts < end (ms), and match it."""
-        wanted = Wanted(query.property_id, columns_of(query), start, end, query.include_bots)
+        kept = max(start, query.kept_from)
+        wanted = Wanted(query.property_id, columns_of(query), kept, end, query.include_bots)
         frame = self._reader.frame(wanted)
         if is_headline(query, start=start):
             return HeadlineAnswer(frame)
@@ -39,7 +45,7 @@ class Executor:
 
 
 @contextmanager
-def executor(events: EventStore, rollups: RollupStore, cache: Cache, *, deadline: float) -> Iterator[Executor]:
+def executor(events: RolledEvents, rollups: RollupStore, cache: Cache, *, deadline: float) -> Iterator[Executor]:
     """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
     with rollups.snapshot() as watermark:
         yield Executor(events, Reader(events, rollups, cache, watermark=watermark, deadline=deadline))

@@ -5,24 +5,27 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import numpy as np
 from pyroaring import BitMap
 
 from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
-from clickmeter.segments.dictionary import Dictionary
-from clickmeter.segments.frame import Frame, Values, bucket_range, joined
+from clickmeter.segments.frame import Frame, Values, bucket_range
+from clickmeter.segments.raw import RawPart
+from clickmeter.segments.stale import runs, stale_days, without
+from clickmeter.storage.protocol import NEWEST
 from clickmeter.storage.segment import COLUMNS, DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from clickmeter.segments.cache import Cache
     from clickmeter.segments.frame import Ids, Part
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
     from clickmeter.storage.segment import StoredSegment
+
+Row = tuple[Any, ...]
 
 MAX_EVENTS = 40_000_000
 """A report that tells events apart takes about 40 bytes of memory for each."""
@@ -43,11 +46,20 @@ class Wanted(NamedTuple):
     bots: bool
 
 
+class Piece(NamedTuple):
+    """Raw events with start <= ts < end (ms), past one position in the order of arrival and up to another."""
+
+    start: int
+    end: int
+    after: int = 0
+    until: int = NEWEST
+
+
 class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
     def __init__(
-        self, events: EventStore, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
+        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
     ) -> None:
         """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``."""
         self._events = events
@@ -59,12 +71,15 @@ class Reader:
 
     def frame(self, wanted: Wanted) -> Frame:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
-        segments = [*self._segments(wanted)]
         if any(name.startswith(DATA_PREFIX) for name in wanted.columns):
-            self._require_few(wanted, sum(part.events for part in segments))
+            self._require_few(wanted, sum(part.events for part in self._segments(wanted, stale=set())))
             return self._raw_frame(wanted)
-        tail = RawPart(self, wanted, after=self._watermark, rollups=self._rollups)
-        parts: list[Part] = [*segments]
+        # A removal that comes later than this moment is in neither; one before is in both, by its number.
+        with self._events.snapshot():
+            stale = self._stale_days(wanted)
+            pieces = [Piece(wanted.start, wanted.end, after=self._watermark), *self._stale_pieces(wanted, stale)]
+            tail = RawPart(self, wanted, pieces, rollups=self._rollups)
+        parts: list[Part] = [*self._segments(wanted, stale=stale)]
         if tail.events:
             parts.append(tail)
 
@@ -88,17 +103,31 @@ class Reader:
 
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
-        raw = RawPart(self, wanted, after=0, rollups=None)
+        raw = RawPart(self, wanted, [Piece(wanted.start, wanted.end)], rollups=None)
         return Frame([raw], lambda column: Values([None, *raw.new(column)]))
 
-    def _segments(self, wanted: Wanted) -> Iterable[SegmentPart]:
+    def _stale_days(self, wanted: Wanted) -> set[int]:
+        """The days of the range whose segments were made before a removal of events from them."""
+        first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
+        removed = self._events.removed(wanted.property_id, first_day=first_day, last_day=last_day)
+        return stale_days(removed, *self._rollups.made_after(wanted.property_id)) if removed else set()
+
+    def _stale_pieces(self, wanted: Wanted, stale: set[int]) -> Iterator[Piece]:
+        """What has to be read from raw instead of the segments of stale days: nothing past the watermark."""
+        for first, last in runs(stale):
+            start, end = max(wanted.start, first * DAY_MS), min(wanted.end, (last + 1) * DAY_MS)
+            yield Piece(start, end, until=self._watermark)
+
+    def _segments(self, wanted: Wanted, *, stale: set[int]) -> Iterable[SegmentPart]:
         if wanted.start >= wanted.end:
             return
         first_day, last_day = wanted.start // DAY_MS, (wanted.end - 1) // DAY_MS
         for stored in self._rollups.segments(wanted.property_id, first_day=first_day, last_day=last_day):
-            part = SegmentPart(self, stored, wanted)
-            if part.events:
-                yield part
+            for start, end in without(stale, wanted.start, wanted.end):
+                if start < (stored.day + stored.days) * DAY_MS and stored.day * DAY_MS < end:
+                    part = SegmentPart(self, stored, wanted._replace(start=start, end=end))
+                    if part.events:
+                        yield part
 
     def values(self, property_id: str, column: str) -> list[str | None]:
         """What the stored ids of a column stand for; the list grows when the dictionary does."""
@@ -136,10 +165,11 @@ class Reader:
 
         return self._cache.get((self._epoch, segment.id, "bitmaps"), read, lambda maps: 2 * sum(map(len, maps)) + 200)
 
-    def scan(self, wanted: Wanted, columns: Sequence[str], *, after: int) -> Iterable[list[tuple[Any, ...]]]:
-        for rows in self._events.scan(wanted.property_id, columns, start=wanted.start, end=wanted.end, after=after):
-            self.check()
-            yield rows
+    def scan(self, property_id: str, columns: Sequence[str], pieces: Sequence[Piece]) -> Iterator[list[Row]]:
+        for piece in pieces:
+            for rows in self._events.scan(property_id, columns, **piece._asdict()):
+                self.check()
+                yield rows
 
     def check(self) -> None:
         if time.monotonic() > self._deadline:
@@ -215,45 +245,6 @@ class SegmentPart:
         return self._reader.column(self._segment, "ts")
 
 
-class RawPart:
-    """Events straight from the raw store, in the ids of the stored dictionaries and, for new values, ids after them."""
-
-    counted = False
-
-    def __init__(self, reader: Reader, wanted: Wanted, *, after: int, rollups: RollupStore | None) -> None:
-        self.first, self.last = wanted.start, wanted.end - 1
-        self._dictionaries = {name: Dictionary(rollups, wanted.property_id, name) for name in wanted.columns}
-        data_keys = [name for name in wanted.columns if name.startswith(DATA_PREFIX)]
-        stored = [name for name in wanted.columns if not name.startswith(DATA_PREFIX)]
-        chunks: dict[str, list[Ids]] = {name: [] for name in ("ts", *wanted.columns)}
-        for rows in reader.scan(wanted, ["ts", "bot", *stored, *(["data"] if data_keys else [])], after=after):
-            kept = rows if wanted.bots else [row for row in rows if not row[1]]
-            if not kept:
-                continue
-            times, _, *columns = zip(*kept, strict=True)
-            chunks["ts"].append(np.array(times, np.int64))
-            for name, values in zip(stored, columns, strict=False):
-                chunks[name].append(self._dictionaries[name].encode(values))
-            for name, found in data_columns(data_keys, columns[-1] if data_keys else ()):
-                chunks[name].append(self._dictionaries[name].encode(found))
-        self._columns = {name: joined(parts) for name, parts in chunks.items()}
-        self.events = len(self._columns["ts"])
-
-    def new(self, column: str) -> list[str]:
-        """The values that the stored dictionary does not have, in the order of their ids."""
-        return self._dictionaries[column].new
-
-    def ts(self) -> Ids:
-        return self._columns["ts"]
-
-    def ids(self, column: str) -> Ids:
-        return self._columns[column]
-
-    def buckets(self, edges: Ids) -> Ids:
-        buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
-        return buckets
-
-
 def require_affordable(events: int, limit: int) -> None:
     """Refuse beforehand, with ``too_expensive``, what would take more memory or time than a report may."""
     if events > limit:
@@ -261,19 +252,3 @@ def require_affordable(events: int, limit: int) -> None:
             f"This would look at more than {limit:,} events one by one, which is the limit. Ask for a shorter range."
         )
         raise refuse_parameter("from", "too_expensive", detail)
-
-
-def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:
-    """For each ``data.<key>`` its values, from the events' data."""
-    if not names:
-        return
-    parsed = [msgspec.json.decode(text) if text else {} for text in texts]
-    for name in names:
-        yield name, [data_value(data.get(name.removeprefix(DATA_PREFIX))) for data in parsed]
-
-
-def data_value(value: Any) -> str | None:
-    """A top-level value of an event's data as reports show it: text, or a number or boolean as compact JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode() if isinstance(value, int | float) else None

@@ -7,18 +7,51 @@ be reached, is locked or full raises ``Refusal("store_unavailable", …)``; it n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from clickmeter.model import Batch, Event, Key, Property
+    from clickmeter.model import Batch, Event, Key, Property, Rejections
     from clickmeter.query.query import Query
     from clickmeter.query.sums import Sums
     from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
 Group = tuple[str | None, ...]
+"""The values of the dimensions a report is grouped by."""
+
+NEWEST = 2**63 - 1
+"""No position is greater."""
+BEGINNING = (-1, 0)
+"""Where an erasure begins: before every event."""
+
+Progress = Callable[[int, int], None]
+"""Hears how much is done, of how much."""
+
+
+class Finding(NamedTuple):
+    """Something about the store or the settings, in a sentence, and in another what to do about it, if anything."""
+
+    level: Literal["ok", "note", "warning", "problem"]
+    what: str
+    advice: str = ""
+
+
+class Removal(NamedTuple):
+    """The number of the last removal that took events from one property and UTC day (days since 1970-01-01)."""
+
+    property_id: str
+    day: int
+    generation: int
+
+
+class Erased(NamedTuple):
+    """One step of an erasure: how many events it removed, and after which (ms, number) the next begins, if any."""
+
+    removed: int
+    after: tuple[int, int] | None
 
 
 class MetadataStore(Protocol):
@@ -87,32 +120,59 @@ class MetadataStore(Protocol):
         """Revoke a key for good. Revoking it again is True and changes nothing; False when there is none."""
         ...
 
+    def salt(self, property_id: str, day: str, *, now: int) -> bytes | None:
+        """32 random bytes for a property and a day (YYYY-MM-DD), made when they are first asked for, at `now`.
+
+        The same for every server, until they are dropped. None without the property. No change of the revision.
+        """
+        ...
+
+    def drop_salts(self, *, before: int) -> None:
+        """Delete the salts made before an instant. What of them is in the store's log goes now, or the next time."""
+        ...
+
+    def count_rejections(self, counts: Sequence[Rejections], *, keep_from: str) -> None:
+        """Add to the counts that are kept per property, day and code; drop those of days before `keep_from`.
+
+        Counts of properties that do not exist are dropped. No change of the revision.
+        """
+        ...
+
+    def rejections(self, property_id: str, *, first_day: str) -> list[Rejections]:
+        """The property's counts from that day on, by day and code."""
+        ...
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        """Keep, durably, that the visitor was erased at `now` (ms). False without the property.
+
+        What is kept is `erasure.visitor_hash` of the id, keyed with a secret of the store, and the instant.
+        """
+        ...
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches, without the events of erased visitors with a ts before the erasure."""
+        ...
+
+    def warnings(self) -> list[str]:
+        """Which settings of the store may lose what was acknowledged: a sentence each, none when all is well."""
+        ...
+
     def close(self) -> None: ...
 
 
 class EventStore(Protocol):
-    """Raw events: append-only, exactly one row per (property, event_id)."""
+    """Raw events: exactly one row per (property, event_id), never changed; removed only as a whole.
+
+    They go with their property (`purge`), with their visitor (`erase`) or by age (`expire`).
+    """
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         """Store the batches in one durable transaction and return, per batch, how many events were duplicates.
 
         First write wins, within a batch, across batches and for ever. None for a batch whose property does not exist
         (any more): none of its events was stored. When this returns, the rows are on disk; when it raises, none is.
+        Events of an erased visitor with a ts before the erasure are not stored, and are no duplicates either.
         """
-        ...
-
-    def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
-    ) -> Iterator[list[tuple[Any, ...]]]:
-        """The named columns of the property's events with start <= ts < end, in lists of rows, in no set order.
-
-        Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign). With `after`, only events past
-        that position in the order of arrival.
-        """
-        ...
-
-    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
-        """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
         ...
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
@@ -127,28 +187,53 @@ class EventStore(Protocol):
         """The position of the newest event there has ever been; 0 without any."""
         ...
 
-    def live(self, property_ids: Sequence[str]) -> set[str]:
-        """Those of the properties that exist and are not deleted."""
-        ...
-
     def identity(self) -> str:
         """What tells this store from any other; a copy has the same."""
         ...
 
-    def event_at(self, position: int) -> str | None:
-        """The id of the event at a position, which tells a store from a copy that went another way; None without."""
+    def first_event(self, property_id: str, *, include_bots: bool, since: int = 0) -> int | None:
+        """The smallest ts from `since` on of the property's events, bots' or not, or None when it has none."""
         ...
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        """The smallest ts of the property's events, bots' or not, or None when it has none."""
+    def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
+        """Whether an event of the property with start <= ts < end is `daily`. Fast, also when none is."""
         ...
 
-    def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
-        """Up to `limit` events in order of arrival, each with its position, the first one past position `after`."""
+    def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
+        """Up to `limit` events in order of arrival, each with its position, the first one past position `after`.
+
+        Events with a ts before `since` are left out.
+        """
         ...
 
     def purge(self, *, limit: int) -> int:
-        """Remove up to `limit` events of deleted properties, in one transaction; how many were removed."""
+        """Remove up to `limit` events of deleted properties, in one transaction; how many were removed.
+
+        Where removing a few takes as long as removing all, all go: the number may be greater than `limit`.
+        """
+        ...
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        """From now on store no event of the visitor with a ts before `now` (ms), durably. False without property."""
+        ...
+
+    def erase(self, property_id: str, visitor_id: str, *, erased_at: int, after: tuple[int, int], limit: int) -> Erased:
+        """Look at the next `limit` events of the property and remove the visitor's, in one transaction.
+
+        The visitor's are those with that visitor_id and a ts before `erased_at`, or received no later than that. The
+        first step begins after BEGINNING; the erasure is done when a step says that no other follows.
+        """
+        ...
+
+    def expire(self, property_id: str, *, before: int, limit: int) -> int:
+        """Remove up to `limit` of the property's events with a ts before `before` (ms), the oldest first.
+
+        One transaction; how many were removed.
+        """
+        ...
+
+    def warnings(self) -> list[str]:
+        """As of `MetadataStore`, of settings that are of the events alone."""
         ...
 
     def check(self) -> None:
@@ -156,6 +241,63 @@ class EventStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class RolledEvents(EventStore, Protocol):
+    """Events whose rollups are made here (`clickmeter.segments`), and what that takes.
+
+    A removal by `erase` or `expire` is numbered, in the transaction that does it, and the days it touches are kept with
+    that number for ever: segments made before it hold events that are gone.
+    """
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read inside is of one moment. Not to be held for long.
+
+        That is not before the block begins, or, where rollups and events are in one database, the moment of the
+        rollups' snapshot around it.
+        """
+        ...
+
+    def scan(
+        self,
+        property_id: str,
+        columns: Sequence[str],
+        *,
+        start: int,
+        end: int,
+        after: int = 0,
+        until: int = NEWEST,
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The named columns of the property's events with start <= ts < end, in lists of rows, in no set order.
+
+        Columns are `Event`'s fields and ``campaign`` (campaign_id, else utm_campaign). With `after` and `until`, only
+        events past the one position in the order of arrival, and up to the other.
+        """
+        ...
+
+    def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
+        """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
+        ...
+
+    def live(self, property_ids: Sequence[str]) -> set[str]:
+        """Those of the properties that exist and are not deleted."""
+        ...
+
+    def event_at(self, position: int) -> str | None:
+        """The id of the event at a position, which tells a store from a copy that went another way; None without."""
+        ...
+
+    def generation(self) -> int:
+        """The number of the last removal; 0 when there was none. It never falls."""
+        ...
+
+    def removals(self, *, after: int) -> list[Removal]:
+        """The days whose last removal has a greater number than `after`, of properties that exist, by that number."""
+        ...
+
+    def removed(self, property_id: str, *, first_day: int, last_day: int) -> dict[int, int]:
+        """Those of the UTC days, both inclusive, that events were removed from: the number of each's last removal."""
+        ...
 
 
 class CountingStore(Protocol):
@@ -166,10 +308,6 @@ class CountingStore(Protocol):
 
         Raises ``report_timeout`` past the deadline, in seconds on the monotonic clock, and ``too_expensive``.
         """
-        ...
-
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        """As of `EventStore`."""
         ...
 
     def close(self) -> None: ...
@@ -232,6 +370,13 @@ class RollupStore(Protocol):
         """Part of a segment's blob; less when it is not so long."""
         ...
 
+    def made_after(self, property_id: str) -> tuple[int, dict[int, int]]:
+        """After which removals (`EventStore.generation`) the property's segments were made.
+
+        The number that holds for all of them, and a greater one for each day that was renewed since.
+        """
+        ...
+
     def size(self, property_id: str, column: str) -> int:
         """How many values the dictionary has: ids are 1 to this."""
         ...
@@ -250,6 +395,13 @@ class RollupStore(Protocol):
         """The property's segments that lie wholly in these days, both inclusive, by their first day.
 
         None, without a look at all of them, when they hold more than so many rows.
+        """
+        ...
+
+    def elect(self) -> int | None:
+        """Become the one process that rolls up, or stay it: a number that is another one whenever it becomes it anew.
+
+        None while another process is it. Once it is lost, what the former one still stores is refused.
         """
         ...
 

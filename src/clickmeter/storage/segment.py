@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from typing import NamedTuple
 
 import msgspec
@@ -42,6 +44,7 @@ COLUMNS: dict[str, int] = {
 the others are ids of the property's dictionary for the column, 0 where the value is missing."""
 HASHED = ("visitor_id", "session_id")
 """Identifiers: their dictionary keeps a hash of 16 bytes, since no report ever shows one."""
+HASH_BYTES = 16
 IDS = tuple(name for name in COLUMNS if name != "ts")
 
 
@@ -89,6 +92,8 @@ class PropertyRoll(msgspec.Struct):
     segments: list[Segment]
     replaced: list[int]
     """Ids of segments that the new ones hold too, and which go."""
+    renewed: dict[int, int] = {}
+    """Days all of whose segments are new, each with the removal (`EventStore.generation`) they were made after."""
 
 
 class Roll(msgspec.Struct):
@@ -96,6 +101,8 @@ class Roll(msgspec.Struct):
 
     epoch: str
     """The store's when the step began."""
+    generation: int
+    """The last removal before the events were read: that of properties which had no segments before the step."""
     watermark: int
     properties: list[PropertyRoll]
 
@@ -113,3 +120,12 @@ class RollupStatistics(NamedTuple):
     events: int
     values: int
     bytes: int
+
+
+def hashed(text: str) -> bytes:
+    """What stands for an identifier: BLAKE2b-128, so that no two of them are ever taken for one."""
+    return hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest()
+
+
+def new_epoch() -> str:
+    return secrets.token_hex(8)

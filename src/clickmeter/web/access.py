@@ -9,6 +9,7 @@ from clickmeter.errors import Refusal
 from clickmeter.origins import is_allowed
 from clickmeter.web import cors
 from clickmeter.web.address import client_address, limited_as
+from clickmeter.web.credential import bearer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from clickmeter.tokens import Token
     from clickmeter.web.auth import Gate, Grant, Metadata
     from clickmeter.web.limits import Limits
-
-NO_KEY = "-"
 
 
 class Reader(NamedTuple):
@@ -108,14 +107,13 @@ class Access:
 
 
 def credential(request: Request) -> str:
-    """The one credential of the Authorization header; another scheme than Bearer is a credential, but no key."""
+    """The one credential of the Authorization header."""
     values = request.headers.getlist("authorization")
     if not values:
         raise Refusal("missing_credential", "Send a key: Authorization: Bearer <key>.")
     if len(set(values)) > 1:
         raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
-    scheme, _, text = values[0].partition(" ")
-    return text.strip() if scheme.lower() == "bearer" else NO_KEY
+    return bearer(values[0])
 
 
 def require_own_origin(token: Token, origin: str) -> None:

@@ -9,8 +9,11 @@ import msgspec
 from starlette.responses import JSONResponse, Response
 
 from clickmeter import keys
-from clickmeter.errors import Refusal, refuse_field, refuse_parameter
+from clickmeter.errors import Issue, Refusal, refuse_field, refuse_parameter
+from clickmeter.ingest.accept import identifier
+from clickmeter.ingest.data import Rejected
 from clickmeter.properties import changed_fields, new_property, public_key, public_property, unknown_field
+from clickmeter.query.time import rfc3339
 from clickmeter.web.access import unknown_property
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
 from clickmeter.web.reports import parameters, refuse_unknown, whole_number
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from clickmeter.ingest.removing import Removing
     from clickmeter.web.access import Access
     from clickmeter.web.auth import Gate, Metadata
 
@@ -30,7 +34,10 @@ PROPERTY_KEY_TYPES = ("write", "read", "signing")
 class Admin:
     """The handlers of everything that is administered."""
 
-    def __init__(self, *, access: Access, metadata: Metadata, gate: Gate, server_secrets: Sequence[str]) -> None:
+    def __init__(
+        self, *, access: Access, metadata: Metadata, gate: Gate, removing: Removing, server_secrets: Sequence[str]
+    ) -> None:
+        self._removing = removing
         self._access = access
         self._metadata = metadata
         self._gate = gate
@@ -66,7 +73,7 @@ class Admin:
     async def update_property(self, request: Request) -> Response:
         """Change some settings, leave the others."""
         property_ = await self._access.administered(request)
-        changes = changed_fields(await json_object(request))
+        changes = changed_fields(await json_object(request), property_)
         changed = await self._metadata.run(lambda store: store.update_property(property_.id, changes))
         self._gate.forget()
         if changed is None:
@@ -79,6 +86,14 @@ class Admin:
         await self._metadata.run(lambda store: store.delete_property(property_.id, now=now_ms()))
         self._gate.forget()
         return Response(status_code=204)
+
+    async def erase(self, request: Request) -> Response:
+        """Remove every event of one visitor, and keep late ones out."""
+        property_ = await self._access.administered(request)
+        visitor_id = visitor_of(await json_object(request))
+        now = now_ms()
+        events = await self._removing.erase(property_.id, visitor_id, now=now)
+        return json_answer({"property_id": property_.id, "erased_at": rfc3339(now), "events": events})
 
     async def create_key(self, request: Request) -> Response:
         """Make a key of a property; its text is shown this once."""
@@ -139,12 +154,30 @@ async def json_object(request: Request) -> dict[str, Any]:
     return value
 
 
+def visitor_of(fields: dict[str, Any]) -> str:
+    """The id of the visitor to erase, by the rule for a visitor id of an event."""
+    refuse_other_fields(fields, "visitor_id")
+    try:
+        visitor_id = identifier(fields.get("visitor_id"), "visitor_id")
+    except Rejected as rejected:
+        raise refuse_field(rejected.pointer, "invalid_field", rejected.detail) from None
+    if visitor_id is None:
+        detail = "visitor_id is missing; say whose events are to be erased."
+        issue = Issue(code="missing_field", detail=detail, pointer="/visitor_id")
+        raise Refusal(issue.code, detail, issues=(issue,))
+    return visitor_id
+
+
+def refuse_other_fields(fields: dict[str, Any], only: str) -> None:
+    for name in fields:
+        if name != only:
+            issue = unknown_field(name, [only])
+            raise Refusal(issue.code, issue.detail, issues=(issue,))
+
+
 def key_type(fields: dict[str, Any]) -> Any:
     """The type of the key to make."""
-    for name in fields:
-        if name != "type":
-            issue = unknown_field(name, ["type"])
-            raise Refusal(issue.code, issue.detail, issues=(issue,))
+    refuse_other_fields(fields, "type")
     type_ = fields.get("type")
     if type_ not in PROPERTY_KEY_TYPES:
         raise refuse_field("/type", "invalid_field", "type must be write, read or signing.", PROPERTY_KEY_TYPES)

@@ -10,14 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clickmeter import hosting, reporting
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
+from clickmeter.hosting import Processes
 from clickmeter.ingest.geo import Geo
-from clickmeter.ingest.writer import STORE_MODULE, Writer
+from clickmeter.ingest.removing import Removing
+from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
-from clickmeter.storage.open import is_of_one_process, keeps_events_alone, open_metadata
+from clickmeter.storage.open import keeps_events_alone, open_metadata
 from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
@@ -26,13 +27,15 @@ from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
+from clickmeter.web.metrics import Counts, Scrapes, Sources
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.rejections import RejectionCounts
 from clickmeter.web.reports import Reports
-from clickmeter.worker import Seat, Worker
+from clickmeter.web.salts import Salts
+from clickmeter.web.upkeep import Upkeep
+from clickmeter.worker import Urls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -60,59 +63,48 @@ ROUTES = (
     Endpoint("GET", "/v1/properties/{property_id}/metrics", "reports.metrics", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/schema", "reports.schema", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/realtime", "reports.realtime", "read"),
+    Endpoint("GET", "/v1/properties/{property_id}/rejections", "reports.rejections", "read"),
     Endpoint("GET", "/v1/properties/{property_id}/events", "reports.events", "admin"),
     Endpoint("POST", "/v1/properties", "admin.create_property", "admin"),
     Endpoint("GET", "/v1/properties", "admin.list_properties", "admin"),
     Endpoint("GET", "/v1/properties/{property_id}", "admin.get_property", "admin"),
     Endpoint("PATCH", "/v1/properties/{property_id}", "admin.update_property", "admin"),
     Endpoint("DELETE", "/v1/properties/{property_id}", "admin.delete_property", "admin"),
+    Endpoint("POST", "/v1/properties/{property_id}/erase", "admin.erase", "admin"),
     Endpoint("POST", "/v1/properties/{property_id}/keys", "admin.create_key", "admin"),
     Endpoint("GET", "/v1/properties/{property_id}/keys", "admin.list_keys", "admin"),
     Endpoint("DELETE", "/v1/properties/{property_id}/keys/{key_id}", "admin.revoke_key", "admin"),
     Endpoint("GET", "/healthz", "server.health", "none"),
     Endpoint("GET", "/readyz", "server.ready", "none"),
+    Endpoint("GET", "/metrics", "scrapes.metrics", "admin"),
     Endpoint("GET", "/openapi.json", "server.openapi", "none"),
 )
-
-
-class Processes:
-    """The processes beside the event loop that store and report: one each, or one for all where the engine says so."""
-
-    def __init__(self, settings: Settings) -> None:
-        urls, cache = [settings.events_at, settings.database_url], str(settings.report_cache_mb)
-        self.storing: Worker | Seat
-        self.reporting: Sequence[Worker | Seat]
-        self._host: Worker | None = None
-        if is_of_one_process(settings.events_at):
-            self._host = Worker(hosting.MODULE, [*urls, cache], channels=1 + settings.report_workers)
-            self.storing, *self.reporting = [Seat(channel) for channel in self._host.channels]
-        else:
-            self.storing = Worker(STORE_MODULE, urls)
-            self.reporting = [Worker(reporting.MODULE, [*urls, cache]) for _ in range(settings.report_workers)]
-
-    async def start(self) -> None:
-        """Start the one for all; the others are started by whoever asks them."""
-        if self._host is not None:
-            await self._host.start()
-
-    async def stop(self) -> None:
-        if self._host is not None:
-            await self._host.stop()
 
 
 class Server:
     """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._metadata = Metadata(lambda: open_metadata(settings.database_url))
-        self._processes = Processes(settings)
+    def __init__(self, settings: Settings, *, rolls: bool) -> None:
+        url = settings.database_url
+        self._metadata = Metadata(lambda: open_metadata(url))
+        self._processes = Processes(
+            Urls(url, settings.events_at), report_workers=settings.report_workers, cache_mb=settings.report_cache_mb
+        )
         self._writer = Writer(self._processes.storing)
-        self._rolling = None if keeps_events_alone(settings.events_at) else Rolling(settings.database_url)
+        self._rolling = Rolling(url) if rolls and not keeps_events_alone(settings.events_at) else None
         self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
+        self._salts = Salts(self._metadata)
+        self._rejections = RejectionCounts(self._metadata)
+        self._removing = Removing(self._writer.ask)
+        self._upkeep = Upkeep(
+            metadata=self._metadata, removing=self._removing, salts=self._salts, rejections=self._rejections
+        )
         self._gate = Gate(self._metadata, limits=self._limits, server_secrets=settings.secret_key)
         self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
+        self._metrics_token = settings.metrics_token
+        self.counts = Counts()
         self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
@@ -123,18 +115,15 @@ class Server:
         await self._gate.start()
         await self._processes.start()
         await self._writer.start()
+        for warning in await self._warnings():
+            log.warning("%s", warning)
         if self._rolling is not None:
             await self._rolling.start()
         await self._pool.start()
+        await self._upkeep.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
-        parts = {
-            "reports": Reports(access=access, pool=self._pool, rolling=self._rolling, cursor_key=cursor_key),
-            "admin": Admin(
-                access=access, metadata=self._metadata, gate=self._gate, server_secrets=self._server_secrets
-            ),
-            "server": self,
-        }
+        parts = self._parts(access, cursor_key)
         self._ingest = Ingest(
             gate=self._gate,
             limits=self._limits,
@@ -142,12 +131,45 @@ class Server:
             geo=self._geo,
             proxies=self._proxies,
             backlog=self.backlog,
+            salts=self._salts,
+            rejections=self._rejections,
+            counts=self.counts,
         )
-        self._rest = Starlette(
+        self._rest = self._routed(parts)
+
+    def _parts(self, access: Access, cursor_key: bytes) -> dict[str, Any]:
+        """What the handlers of ROUTES are methods of."""
+        return {
+            "reports": Reports(
+                access=access,
+                pool=self._pool,
+                rolling=self._rolling,
+                cursor_key=cursor_key,
+                rejections=self._rejections,
+                counts=self.counts,
+            ),
+            "scrapes": Scrapes(
+                access=access,
+                sources=Sources(self.counts, self._writer, self._rolling),
+                token=self._metrics_token,
+            ),
+            "admin": Admin(
+                access=access,
+                metadata=self._metadata,
+                gate=self._gate,
+                removing=self._removing,
+                server_secrets=self._server_secrets,
+            ),
+            "server": self,
+        }
+
+    def _routed(self, parts: dict[str, Any]) -> Starlette:
+        """Everything but ingest: ROUTES, and the files for browsers."""
+        routed = Starlette(
             routes=[
                 *(Route(row.path, handler_of(row, parts), methods=[row.method]) for row in ROUTES),
                 *(Route(row.path, cors.report_preflight, methods=["OPTIONS"]) for row in ROUTES if row.key == "read"),
-                *dashboard.routes(),
+                *dashboard.routes(self._tracker_path),
                 *tracker.routes(self._tracker_path),
             ],
             exception_handlers={
@@ -157,10 +179,12 @@ class Server:
                 Exception: answer_fault,
             },
         )
-        self._rest.router.redirect_slashes = False
+        routed.router.redirect_slashes = False
+        return routed
 
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
+        await self._upkeep.stop()
         await self._writer.stop()
         if self._rolling is not None:
             await self._rolling.stop()
@@ -185,12 +209,16 @@ class Server:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Events can be stored and reports answered."""
+        """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
+        warnings = await self._warnings()
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", **({"warnings": warnings} if warnings else {})})
+
+    async def _warnings(self) -> list[str]:
+        return [*await self._metadata.run(lambda store: store.warnings()), *self._writer.warnings]
 
     async def openapi(self, _: Request) -> Response:
         """This API, described."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 REVISION_EVERY_SECONDS = 1.0
 REVISION_PATIENCE_SECONDS = 4.0
 """A revoked key is refused everywhere within five seconds, also while the store cannot be asked."""
+PATIENCE_SECONDS = 8
+"""A request is answered within ten seconds even when the store does not."""
 MAX_REMEMBERED = 50_000
 MAX_TOKENS = 10_000
 MAX_KEY = 256
@@ -78,8 +80,12 @@ class Metadata:
         self._thread.shutdown()
 
     async def run(self, work: Callable[[MetadataStore], Result]) -> Result:
-        """Do something with the store, in its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        """Do something with the store, in its thread; ``store_unavailable`` when that takes too long."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        try:
+            return await asyncio.wait_for(done, PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Refusal("store_unavailable", "The store does not answer; send again later.", retry_after=5) from None
 
 
 class Gate:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+TRACKER = b'<meta name="clickmeter-tracker" content="/clickmeter.js">'
+"""In the built page, with the path that the tracker has unless a setting says otherwise."""
 FOLDER = Path(__file__).parent.parent / "dashboard"
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -58,16 +60,22 @@ class File(NamedTuple):
     headers: dict[str, str]
 
 
-def routes() -> list[Route]:
-    """A route for every built file."""
-    files = {"/": read("index.html", PAGE), "/clickmeter-chart.js": read("clickmeter-chart.js", ELEMENT)}
+def routes(tracker_path: str) -> list[Route]:
+    """A route for every built file. The page is told at which path the tracker is, for the snippet it shows."""
+    page = (
+        (FOLDER / "index.html").read_bytes().replace(TRACKER, TRACKER.replace(b"/clickmeter.js", tracker_path.encode()))
+    )
+    files = {"/": file_of(page, ".html", PAGE), "/clickmeter-chart.js": read("clickmeter-chart.js", ELEMENT)}
     files |= {f"/assets/{path.name}": read(f"assets/{path.name}", ASSET) for path in (FOLDER / "assets").iterdir()}
     return [Route(path, serve(file), methods=["GET"]) for path, file in files.items()]
 
 
 def read(name: str, headers: dict[str, str]) -> File:
-    body = (FOLDER / name).read_bytes()
-    headers = {**EVERY, **headers, "Content-Type": MEDIA_TYPES[Path(name).suffix]}
+    return file_of((FOLDER / name).read_bytes(), Path(name).suffix, headers)
+
+
+def file_of(body: bytes, suffix: str, headers: dict[str, str]) -> File:
+    headers = {**EVERY, **headers, "Content-Type": MEDIA_TYPES[suffix]}
     return File(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:16], headers)
 
 

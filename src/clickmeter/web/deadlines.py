@@ -177,8 +177,7 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _log(self, event: str, reason: str) -> None:
-        """One line, whatever the client sent: control characters escaped, the query (it may hold a key) left out."""
+        """One line, whatever was sent: control characters escaped; no query, which may hold a key, and no address."""
         line = self._head[:_LOGGED_BYTES].split(b"\r\n", 1)[0].split(b"?", 1)[0]
         shown = line.decode("latin-1").encode("unicode_escape").decode("ascii")
-        client = ":".join(map(str, self.client)) if self.client else "-"
-        logger.info("%s %s %s (%s)", event, client, reason, shown)
+        logger.info("%s %s (%s)", event, reason, shown)

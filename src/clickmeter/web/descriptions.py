@@ -12,7 +12,7 @@ from clickmeter.ingest import accept, data
 from clickmeter.ingest.envelope import MAX_EVENTS
 from clickmeter.keys import CHECKSUM_LENGTH, ID_LENGTH, LETTERS, SECRET_LENGTH
 from clickmeter.model import Event
-from clickmeter.properties import ID, MAX_NAME, MAX_ORIGINS
+from clickmeter.properties import ID, MAX_NAME, MAX_ORIGINS, MAX_RETENTION_DAYS
 from clickmeter.query import fields
 
 Schema = dict[str, Any]
@@ -214,7 +214,11 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "identity": text("Where visitor ids come from."),
         "ip": text("How much of a visitor's address is kept."),
         "bots": text("Whether events of bots are stored and flagged, or dropped."),
-        "retention_days": text("For how many days events are kept; null keeps them."),
+        "retention_days": text(
+            "For how many days events are kept, by ts, today included; null keeps them.",
+            minimum=1,
+            maximum=MAX_RETENTION_DAYS,
+        ),
         "tokens_only": text("Whether only signed tokens may write, no plain key."),
         "created_at": text("When it was made.", **INSTANT),
     },
@@ -226,6 +230,23 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
     "PropertyPage": {
         "properties": text("The properties of this page."),
         "next_cursor": text("Cursor of the next page; null on the last."),
+    },
+    "Visitor": {"visitor_id": text("The id that the visitor's events have.", minLength=1, maxLength=accept.MAX_ID)},
+    "Erasure": {
+        "property_id": PROPERTY,
+        "erased_at": text("Late events with an earlier ts are not stored any more.", **INSTANT),
+        "events": text("How many events were removed."),
+    },
+    "RejectionReport": {
+        "property_id": PROPERTY,
+        "days": text("How many days it is about."),
+        "rows": text("By day and reason; what did not occur has no row."),
+        "totals": text("Events by reason, over all the days."),
+    },
+    "RejectionRow": {
+        "time": text("The day, in the property's zone.", format="date"),
+        "code": text("The reason: a rejection code of an event, or `bot`."),
+        "events": text("How many events."),
     },
     "KeyToMake": {"type": text("What the key may do: write events, read reports, or sign tokens that do.")},
     "KeyWithText": {
@@ -242,7 +263,10 @@ ADMINISTRATION: dict[str, dict[str, Schema]] = {
         "revoked_at": text("When it was revoked; null while it is valid.", format="date-time"),
     },
     "KeyList": {"keys": text("The keys.")},
-    "Status": {"status": text("`ok`; anything else is a problem document.")},
+    "Status": {
+        "status": text("`ok`; anything else is a problem document."),
+        "warnings": text("Settings of the database that may lose what was acknowledged; absent when there are none."),
+    },
 }
 
 STORED: dict[str, Schema] = {
@@ -256,6 +280,8 @@ STORED: dict[str, Schema] = {
     "bot": text("Whether it is of a bot."),
     "data": text("The event's own fields."),
     "extra": text("Fields of the event that this version does not know."),
+    "ip": text("The client's address, whole or truncated, where the property keeps it."),
+    "daily": text("Whether the server made the ids of visitor and session, which change every day."),
     **{name: text(row.description) for name, row in fields.DIMENSIONS.items() if name in Event.__struct_fields__},
 }
 

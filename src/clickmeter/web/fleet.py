@@ -2,6 +2,9 @@
 
 The parent only starts them, starts one again when it dies, and ends them all. A member learns of its end by its
 standard input: it is open for as long as the parent lives, so that no member outlives even a parent that was killed.
+
+The process that rolls up is the parent's: one serves all members, whichever of them dies, and costs its memory once.
+Members do not ask it to catch up before a report, which counts the last second from raw events instead.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import uvloop
 
 from clickmeter.config import as_environment, load
 from clickmeter.errors import Refusal
+from clickmeter.rolling import Rolling
 from clickmeter.web import server
 from clickmeter.web.listening import base_url, set_up_logging
 
@@ -95,12 +99,15 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.put_nowait, number)
     members = [Member(settings, listener) for _ in range(settings.workers)]
+    rolling = Rolling(settings.database_url)
     try:
         await asyncio.gather(*(member.start() for member in members))
+        await rolling.start()
         on_ready(base_url(listener))
         return await stopped.get()
     finally:
         await asyncio.gather(*(member.stop() for member in members))
+        await rolling.stop()
 
 
 def main() -> None:
@@ -120,7 +127,8 @@ def main() -> None:
 async def run_member(settings: Settings, listener: socket.socket) -> int:
     # Nothing is ever written there: it becomes readable when it closes, with the parent.
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), signal.raise_signal, signal.SIGTERM)
-    return await server.run(settings, listener, lambda _: print(READY.decode(), end="", flush=True))  # noqa: T201 - the parent reads it
+    ready = READY.decode()
+    return await server.run(settings, listener, lambda _: print(ready, end="", flush=True), rolls=False)  # noqa: T201 - the parent reads it
 
 
 if __name__ == "__main__":

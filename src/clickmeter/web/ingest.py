@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,14 +14,19 @@ from clickmeter.ingest.envelope import MAX_EVENTS, Received, decode
 from clickmeter.ingest.geo import NOWHERE
 from clickmeter.ingest.language import primary_language
 from clickmeter.ingest.user_agent import describe
+from clickmeter.ingest.visitor import kept_address
 from clickmeter.model import Batch
 from clickmeter.origins import is_allowed
+from clickmeter.query.time import kept_from
 from clickmeter.web import cors
 from clickmeter.web.access import require_own_origin
 from clickmeter.web.address import client_address, limited_as
 from clickmeter.web.backlog import Turn
 from clickmeter.web.body import ClientGoneError, plain, read_body, require_json_type, require_known_encoding
+from clickmeter.web.credential import body_key, one_credential
+from clickmeter.web.head import Head, read_head, read_query
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from clickmeter.web.rejections import BOT
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -34,10 +38,12 @@ if TYPE_CHECKING:
     from clickmeter.web.auth import Gate, Grant
     from clickmeter.web.backlog import Backlog
     from clickmeter.web.limits import Limits
+    from clickmeter.web.metrics import Counts
+    from clickmeter.web.rejections import RejectionCounts
+    from clickmeter.web.salts import Salts
 
 PATH = b"/v1/events"
 MAX_PROPERTY_ID = 64
-NO_KEY = "-"
 
 ANSWER_HEADERS: cors.Headers = [
     (b"content-type", b"application/json"),
@@ -61,20 +67,6 @@ class IngestAnswer(msgspec.Struct, omit_defaults=True):
     dry_run: bool = False
 
 
-class Head(NamedTuple):
-    """The request headers that matter, as text; "" when absent. `credentials` are those given, in any header."""
-
-    authorization: list[str]
-    write_key: list[str]
-    origin: str
-    content_type: str
-    content_encoding: str
-    user_agent: str
-    accept_language: str
-    purpose: str
-    forwarded_for: str | None
-
-
 class Ingest:
     """The endpoint, with what it needs: who may write, how often, where places are looked up, and who stores."""
 
@@ -87,8 +79,14 @@ class Ingest:
         geo: Geo | None,
         proxies: tuple[Network, ...],
         backlog: Backlog,
+        salts: Salts,
+        rejections: RejectionCounts,
+        counts: Counts,
     ) -> None:
+        self._counts = counts
         self._backlog = backlog
+        self._salts = salts
+        self._rejections = rejections
         self._gate = gate
         self._limits = limits
         self._writer = writer
@@ -105,6 +103,7 @@ class Ingest:
         try:
             body = await self._answer(scope, receive, headers, turn)
         except Refusal as refusal:
+            self._counts.refused[refusal.code] += 1
             await refuse(send, refusal, None if refusal.code == "origin_not_allowed" else origin)
         except ClientGoneError:
             return
@@ -144,24 +143,37 @@ class Ingest:
         self._limits.ingest(grant.key.id, limited_as(client))
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
-        outcome = self._accept(received, grant, property_, head, client)
+        arrival = self._arrival(grant, property_, head, client)
+        if property_.identity == "cookieless":
+            arrival = arrival._replace(salt=await self._salts.of(property_, arrival.received_at))
+        outcome = self._accept(received, arrival)
         turn.pause()
         return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
 
     async def _grant(self, text: str, client: str) -> Grant:
         return self._gate.remembered(text) or await self._gate.grant(text, client)
 
-    def _accept(self, received: Received, grant: Grant, property_: Property, head: Head, client: str) -> Outcome:
-        arrival = Arrival(
+    def _arrival(self, grant: Grant, property_: Property, head: Head, client: str) -> Arrival:
+        now = time.time_ns() // 1_000_000
+        return Arrival(
             property=property_,
-            received_at=time.time_ns() // 1_000_000,
+            received_at=now,
             agent=describe(head.user_agent),
             language=primary_language(head.accept_language),
             place=self._geo.locate(client) if self._geo else NOWHERE,
             prefetch="prefetch" in head.purpose.lower(),
+            ip=None if property_.ip == "none" else kept_address(client, property_.ip),
+            caller=(client, head.user_agent),
             visitor_id=grant.token.visitor_id if grant.token else None,
+            kept_from=0 if property_.retention_days is None else kept_from(property_, now),
         )
-        return accept(received.events, arrival)
+
+    def _accept(self, received: Received, arrival: Arrival) -> Outcome:
+        outcome = accept(received.events, arrival)
+        if outcome.reasons or outcome.filtered:
+            dropped = {BOT: outcome.filtered} if outcome.filtered else {}
+            self._rejections.count(arrival.property, outcome.reasons | dropped)
+        return outcome
 
     async def _store(self, outcome: Outcome, property_: Property, *, size: int, dry_run: bool) -> bytes:
         duplicates: int | None = 0
@@ -169,6 +181,7 @@ class Ingest:
             duplicates = await self._writer.submit(Batch(property_.id, outcome.events), size=size)
         if duplicates is None:
             raise Refusal("invalid_credential", "The key is not valid: its property was deleted a moment ago.")
+        self._counts.batch(outcome, duplicates)
         answer = IngestAnswer(
             accepted=outcome.accepted,
             rejected=outcome.rejected,
@@ -199,78 +212,10 @@ async def refuse(send: Send, refusal: Refusal, origin: bytes | None) -> None:
     await respond(send, refusal.status, headers, problem_body(refusal, request_id))
 
 
-def read_head(headers: list[tuple[bytes, bytes]]) -> Head:
-    found: dict[bytes, bytes] = {}
-    authorization: list[str] = []
-    write_key: list[str] = []
-    for name, value in headers:
-        if name == b"authorization":
-            authorization.append(bearer(value.decode("latin-1")))
-        elif name == b"x-write-key":
-            write_key.append(value.decode("latin-1").strip())
-        elif name in found and name in (b"origin", b"x-forwarded-for"):
-            found[name] += b", " + value
-        else:
-            found[name] = value
-    forwarded_for = found.get(b"x-forwarded-for")
-    return Head(
-        authorization,
-        write_key,
-        found.get(b"origin", b"").decode("latin-1"),
-        found.get(b"content-type", b"").decode("latin-1"),
-        found.get(b"content-encoding", b"").decode("latin-1"),
-        found.get(b"user-agent", b"").decode("utf-8", "replace"),
-        found.get(b"accept-language", b"").decode("utf-8", "replace"),
-        found.get(b"sec-purpose", b"").decode("latin-1"),
-        None if forwarded_for is None else forwarded_for.decode("latin-1"),
-    )
-
-
-def bearer(authorization: str) -> str:
-    """The token of an Authorization header; a header of another scheme, or without one, is a credential but no key."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else NO_KEY
-
-
-class IngestQuery(NamedTuple):
-    """The values given for each parameter that counts."""
-
-    keys: list[str]
-    dry_run: list[str]
-
-
-NO_QUERY = IngestQuery([], [])
-
-
-def read_query(query_string: bytes) -> IngestQuery:
-    """``key`` and ``dry_run``; other parameters are ignored, as a cache buster would be."""
-    if not query_string:
-        return NO_QUERY
-    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-    keys = [value for name, value in pairs if name == "key"]
-    return IngestQuery(keys, [value for name, value in pairs if name == "dry_run"])
-
-
 def is_dry_run(flags: list[str]) -> bool:
     if any(flag not in ("true", "false") for flag in flags) or len(set(flags)) > 1:
         raise refuse_parameter("dry_run", "invalid_parameter", "dry_run is true or false.", ("true", "false"))
     return "true" in flags
-
-
-def one_credential(texts: list[str]) -> str | None:
-    """The one credential given, however often; "" counts as none only where nothing else is given."""
-    given = {text for text in texts if text}
-    if len(given) > 1:
-        raise Refusal("ambiguous_credentials", "Two different credentials were sent; send one.")
-    if not given and texts:
-        raise Refusal("invalid_credential", "The credential is empty.")
-    return next(iter(given), None)
-
-
-def body_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise Refusal("invalid_credential", "The key in the body is not a string.")
-    return key
 
 
 def require_property(grant: Grant, property_id: Any) -> Property:

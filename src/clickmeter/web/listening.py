@@ -8,6 +8,7 @@ import resource
 import socket
 from typing import TYPE_CHECKING
 
+from clickmeter import logs
 from clickmeter.config import url_of
 from clickmeter.errors import Refusal
 
@@ -18,7 +19,7 @@ BACKLOG = 2_048
 
 
 def set_up_logging(settings: Settings) -> None:
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickmeter.errors import CODES
-from clickmeter.properties import NOT_AVAILABLE, SETTINGS
+from clickmeter.properties import SETTINGS
 from clickmeter.query import fields
 from clickmeter.web.descriptions import FIELDS
 from clickmeter.web.operations import ANY_KEY, ANY_PATH, ANY_REQUEST, CSV, JSON, NDJSON, OPERATIONS, PARAMETERS
@@ -158,6 +158,8 @@ def answer(known: Operation) -> Object:
     content: Object = {}
     if known.answers:
         content[JSON] = {"schema": {"type": "object"} if known.answers == "object" else ref(known.answers)}
+    if known.text:
+        content["text/plain"] = {"schema": TEXT}
     if known.csv:
         content[CSV] = {"schema": {**TEXT, "description": "RFC 4180 with a header line; missing values are empty."}}
     if known.rows:
@@ -223,10 +225,7 @@ def schemas() -> Object:
 
 def property_inputs(properties: Object) -> Object:
     """What may be said of a property when it is made, and when it is changed."""
-    settings = {name: properties[name] for name in SETTINGS} | {
-        name: {"const": value, "description": f"{properties[name]['description']} Cannot be changed in this version."}
-        for name, value in NOT_AVAILABLE.items()
-    }
+    settings = {name: properties[name] for name in SETTINGS}
     return {
         "NewProperty": {
             "title": "NewProperty",

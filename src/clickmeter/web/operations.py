@@ -11,6 +11,7 @@ from clickmeter.query import fields
 from clickmeter.rendering import MEDIA_TYPES
 from clickmeter.web import admin, reports
 from clickmeter.web.descriptions import KEY_ID, PROPERTY_ID
+from clickmeter.web.rejections import KEPT_DAYS
 
 Schema = dict[str, Any]
 
@@ -43,6 +44,8 @@ class Operation(NamedTuple):
     rows: str = ""
     """The schema of one line, where NDJSON is answered."""
     csv: bool = False
+    text: bool = False
+    """Whether plain text is answered."""
 
 
 MANY: Schema = {"type": "array", "minItems": 1, "uniqueItems": True}
@@ -127,6 +130,11 @@ PARAMETERS: dict[str, Parameter] = {
         "How many minutes back, the current one included.",
         {"type": "integer", "minimum": 1, "maximum": fields.MAX_MINUTES, "default": fields.DEFAULT_MINUTES},
     ),
+    "rejection_days": Parameter(
+        "How many days back, today included.",
+        {"type": "integer", "minimum": 1, "maximum": KEPT_DAYS, "default": reports.DEFAULT_REJECTION_DAYS},
+        name="days",
+    ),
     "dry_run": Parameter("Validate and answer, and store nothing.", {"type": "boolean", "default": False}),
     "page_limit": Parameter(
         "Most properties on a page.",
@@ -185,7 +193,7 @@ EVENTS = (
     "invalid_field",
     "invalid_parameter",
 )
-SETTINGS = ("invalid_field", "unknown_field", "not_available")
+SETTINGS = ("invalid_field", "unknown_field")
 PAGE = ("unknown_parameter", "repeated_parameter", "invalid_parameter")
 REALTIME = ("property_not_found", "origin_not_allowed", *PAGE, "too_expensive", "report_timeout")
 REPORT = (*REALTIME, "missing_parameter", "invalid_timezone", "invalid_cursor", "too_many_rows")
@@ -230,6 +238,14 @@ OPERATIONS: dict[str, Operation] = {
     "reports.realtime": report(
         "realtime", "The last minutes, the current one included.", answers="Realtime", rows="Minute", refusals=REALTIME
     ),
+    "reports.rejections": Operation(
+        "get_rejections",
+        "Reports",
+        "Why events were not stored, by day and reason.",
+        answers="RejectionReport",
+        parameters=("rejection_days",),
+        refusals=("property_not_found", *PAGE),
+    ),
     "reports.events": Operation(
         "export_events",
         "Administration",
@@ -273,6 +289,14 @@ OPERATIONS: dict[str, Operation] = {
         status=204,
         refusals=("property_not_found",),
     ),
+    "admin.erase": Operation(
+        "erase_visitor",
+        "Administration",
+        "Remove every event of one visitor for good. Late events of the time before are accepted and not stored.",
+        answers="Erasure",
+        takes="Visitor",
+        refusals=(*BODY, *SETTINGS, "missing_field", "property_not_found"),
+    ),
     "admin.create_key": Operation(
         "create_key",
         "Administration",
@@ -303,6 +327,12 @@ OPERATIONS: dict[str, Operation] = {
         "Whether events can be stored and reports answered.",
         answers="Status",
         refusals=("store_unavailable",),
+    ),
+    "scrapes.metrics": Operation(
+        "get_server_metrics",
+        "Server",
+        "What the server counts, in the text format of Prometheus; for an admin key, or the token of the settings.",
+        text=True,
     ),
     "server.openapi": Operation("get_openapi", "Server", "This document.", answers="object"),
 }

@@ -6,7 +6,7 @@ parameters are to blame. Everything that answers over HTTP renders its refusals 
 
 from __future__ import annotations
 
-import uuid
+import os
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_request_id() -> str:
     """32 hexadecimal characters that no other request has."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def problem_body(refusal: Refusal, request_id: str) -> bytes:

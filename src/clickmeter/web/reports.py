@@ -8,11 +8,13 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import JSONResponse, Response
 
-from clickmeter.errors import refuse_parameter
+from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.properties import public_property
 from clickmeter.query import fields
 from clickmeter.query.query import parse
+from clickmeter.query.time import kept_from
 from clickmeter.reporting import ExportRequest, ReportRequest
+from clickmeter.web.rejections import KEPT_DAYS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,16 +22,30 @@ if TYPE_CHECKING:
     from clickmeter.reporting import Answered, ReportPool
     from clickmeter.rolling import Rolling
     from clickmeter.web.access import Access, Reader
+    from clickmeter.web.metrics import Counts
+    from clickmeter.web.rejections import RejectionCounts
 
 NEXT_CURSOR = "Clickmeter-Next-Cursor"
 DEFAULT_EXPORT, MAX_EXPORT = 1_000, 10_000
 MAX_POSITION_DIGITS = 18
+DEFAULT_REJECTION_DAYS = 30
 
 
 class Reports:
     """The handlers of everything under a property that is read."""
 
-    def __init__(self, *, access: Access, pool: ReportPool, rolling: Rolling | None, cursor_key: bytes) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        pool: ReportPool,
+        rolling: Rolling | None,
+        cursor_key: bytes,
+        rejections: RejectionCounts,
+        counts: Counts,
+    ) -> None:
+        self._counts = counts
+        self._rejections = rejections
         self._access = access
         self._pool = pool
         self._rolling = rolling
@@ -62,6 +78,25 @@ class Reports:
         shown = public_property(reader.property)
         return JSONResponse({"property": {name: shown[name] for name in ("id", "name", "timezone")}, **fields.schema()})
 
+    async def rejections(self, request: Request) -> Response:
+        """Why events of the property were not stored, by day."""
+        property_, narrowed = await self._access.reader(request)
+        if narrowed:
+            raise Refusal(
+                "wrong_key_type", "The token narrows what may be read, which rejections cannot be; use a read key."
+            )
+        given = parameters(request)
+        refuse_unknown(given, ("days",))
+        days = whole_number(given, "days", DEFAULT_REJECTION_DAYS)
+        if not 1 <= days <= KEPT_DAYS:
+            raise refuse_parameter("days", "invalid_parameter", f"days is 1 to {KEPT_DAYS}.")
+        found = await self._rejections.of(property_, days)
+        totals: dict[str, int] = {}
+        for one in found:
+            totals[one.code] = totals.get(one.code, 0) + one.events
+        rows = [{"time": one.day, "code": one.code, "events": one.events} for one in found]
+        return JSONResponse({"property_id": property_.id, "days": days, "rows": rows, "totals": totals})
+
     async def events(self, request: Request) -> Response:
         """Raw events in the order of their arrival, as NDJSON; for administrators."""
         property_ = await self._access.administered(request)
@@ -71,13 +106,18 @@ class Reports:
         if not 1 <= limit <= MAX_EXPORT:
             raise refuse_parameter("limit", "invalid_parameter", f"limit is 1 to {MAX_EXPORT}.")
         after = whole_number(given, "cursor", 0)
-        return respond(await self._pool.ask(ExportRequest(property_.id, after, limit)))
+        kept = kept_from(property_, time.time_ns() // 1_000_000)
+        return respond(await self._pool.ask(ExportRequest(property_.id, after, limit, kept)))
 
     async def _report(self, request: Request, endpoint: str) -> Response:
-        asked = self._request(request, endpoint, await self._access.reader(request))
+        reader = await self._access.reader(request)
+        asked = self._request(request, endpoint, reader)
+        begun = time.monotonic()
         if self._rolling is not None:
             await self._rolling.catch_up()
-        return respond(await self._pool.ask(asked))
+        answered = await self._pool.ask(asked)
+        self._counts.reports[endpoint].add(time.monotonic() - begun)
+        return respond(answered)
 
     def _request(self, request: Request, endpoint: str, reader: Reader) -> ReportRequest:
         now = time.time_ns() // 1_000_000

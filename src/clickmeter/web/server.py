@@ -28,9 +28,14 @@ GARBAGE_EVERY = 20_000
 """Objects made and kept between two looks for garbage; requests leave none in cycles."""
 
 
-async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]) -> int:
-    """Serve until a signal comes, and return its number once everything taken in is answered."""
-    app = Server(settings)
+async def run(
+    settings: Settings, listener: socket.socket, on_ready: Callable[[str], None], *, rolls: bool = True
+) -> int:
+    """Serve until a signal comes, and return its number once everything taken in is answered.
+
+    With `rolls` a process of its own keeps the rollups up to date.
+    """
+    app = Server(settings, rolls=rolls)
     await app.start()
     # What lives as long as the server need not be looked through again and again for garbage.
     gc.freeze()
@@ -61,6 +66,7 @@ class Connection(GuardedProtocol):
     def shed(self, data: bytes) -> bytes | None:
         server: Server = self.app
         if server.is_overloaded and is_whole_batch(data, longest=self.body_bytes):
+            server.counts.refused[OVERLOADED.code] += 1
             return refuse_batch(data)
         return None
 
@@ -69,6 +75,7 @@ class Connection(GuardedProtocol):
             return None
         server: Server = self.app
         if server.is_overloaded:
+            server.counts.refused[OVERLOADED.code] += 1
             return OVERLOADED
         server.backlog.enter()
         return None

@@ -41,5 +41,5 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> NoReturn:
         ):
             stopped_by = runner.run(run(settings, listener, on_ready))
     finally:
-        lock.release()
+        lock.close()
     sys.exit(128 + stopped_by)

@@ -195,6 +195,37 @@ class PropertyPage(msgspec.Struct):
     next_cursor: str | None
 
 
+class Visitor(msgspec.Struct, forbid_unknown_fields=True):
+    """The visitor to erase, by the id that its events have."""
+
+    visitor_id: str
+
+
+class Erasure(msgspec.Struct):
+    """A visitor was erased: how many events that were, and before when its late events are not stored any more."""
+
+    property_id: str
+    erased_at: str
+    events: int
+
+
+class RejectionRow(msgspec.Struct):
+    """How many events were not stored on one day of the property's zone, for one reason."""
+
+    time: str
+    code: str
+    events: int
+
+
+class RejectionReport(msgspec.Struct):
+    """Why events were not stored: rows by day and code, and their sums by code."""
+
+    property_id: str
+    days: int
+    rows: list[RejectionRow]
+    totals: dict[str, int]
+
+
 class KeyToMake(msgspec.Struct, forbid_unknown_fields=True):
     """The key to make."""
 
@@ -230,6 +261,7 @@ class Status(msgspec.Struct):
     """How the server is."""
 
     status: Literal["ok"]
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 STORED_AS_TEXT: dict[str, Any] = {"ts": str, "received_at": str, "data": dict[str, Any], "extra": dict[str, Any]}
@@ -250,6 +282,9 @@ SHAPES = (
     StoredEvent,
     PropertyWithKeys,
     PropertyPage,
+    Visitor,
+    Erasure,
+    RejectionReport,
     KeyToMake,
     KeyWithText,
     KeyList,

@@ -205,6 +205,23 @@ def directory_of(url: str) -> str:
     return str(Path(unquote(parts.path[1:])).absolute())
 
 
+def is_open_elsewhere(url: str) -> bool:
+    """Whether it is a chDB directory that another process has open."""
+    if urlsplit(url).scheme != "chdb":
+        return False
+    try:
+        file = os.open(Path(directory_of(url)) / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 class Directory:
     """A chDB directory, which one process holds at a time; within it any number of connections share it."""
 

@@ -49,15 +49,6 @@ class ClickhouseCounting:
     def answer(self, query: Query, *, start: int, end: int, deadline: float) -> ClickhouseAnswer:
         return ClickhouseAnswer(Statements(self._connection, deadline), query, self._table, start=start, end=end)
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
-        sql = f"""
-            SELECT min(ts), count() FROM {self._table}
-            WHERE property_id = {{property:String}} AND bot <= {{bots:UInt8}}
-        """
-        parameters = {"property": property_id, "bots": int(include_bots)}
-        [(first, count)] = Statements(self._connection, math.inf).rows(sql, parameters)
-        return int(first) if count else None
-
     def close(self) -> None:
         self._connection.close()
 

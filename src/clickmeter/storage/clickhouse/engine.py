@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickmeter.storage.clickhouse import examination
 from clickmeter.storage.clickhouse.counting import ClickhouseCounting
 from clickmeter.storage.clickhouse.events import ClickhouseEvents
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import MetadataStore
+    from collections.abc import Iterator
+
+    from clickmeter.storage.protocol import Finding, MetadataStore
 
 
 def open_events(url: str, metadata: MetadataStore, *, server_writes: bool) -> ClickhouseEvents:
@@ -17,6 +20,10 @@ def open_events(url: str, metadata: MetadataStore, *, server_writes: bool) -> Cl
 
 def open_counting(url: str) -> ClickhouseCounting:
     return ClickhouseCounting(url)
+
+
+def examine(url: str) -> Iterator[Finding]:
+    return examination.examine(url)
 
 
 def is_of_one_process(url: str) -> bool:

@@ -19,7 +19,7 @@ KEY_BYTES = 8
 TEXTS = tuple(
     name
     for name in Event.__struct_fields__
-    if name not in ("event_id", "type", "ts", "received_at", "bot") and name in COLUMNS
+    if name not in ("event_id", "type", "ts", "received_at", "bot", "daily") and name in COLUMNS
 )
 """The fields in which an absent value is stored as an empty text."""
 
@@ -64,6 +64,7 @@ def to_columns(rows: Sequence[tuple[str, int, Event]], keys: Keys) -> list[list[
         "session_key": [keys.of(event.session_id) for event in events],
         "campaign": [event.campaign_id or event.utm_campaign or "" for event in events],
         "bot": [int(event.bot) for event in events],
+        "daily": [int(event.daily) for event in events],
         "data_values": [data_values(event.data) for event in events],
     }
     return [columns[name] for name in COLUMNS]
@@ -91,5 +92,5 @@ def to_event(row: Iterable[Any]) -> Event:
     fields |= {name: fields[name] or None for name in TEXTS}
     key = bytes([kind]) + number.to_bytes(16, "big")
     fields["event_id"] = event_id_of(key, fields["event_id"] or None)
-    fields["bot"] = bool(fields["bot"])
+    fields["bot"], fields["daily"] = bool(fields["bot"]), bool(fields["daily"])
     return Event(**fields)

@@ -54,6 +54,8 @@ COLUMNS: dict[str, str] = {
     "region": NAME,
     "city": NAME,
     "bot": "UInt8",
+    "daily": "UInt8",
+    "ip": "String",
     "data": "String",
     "data_values": "Map(LowCardinality(String), String)",
     "extra": "String",
@@ -98,6 +100,20 @@ def store_table(database: str) -> str:
         CREATE TABLE IF NOT EXISTS {database}.store (name String, value String)
         ENGINE = ReplacingMergeTree ORDER BY name SETTINGS {settings}
     """
+
+
+def unsafe(connection: Connection) -> list[str]:
+    """A sentence for each table that lacks a setting of DURABLE, as one does that was not made here."""
+    sql = """
+        SELECT name, create_table_query FROM system.tables
+        WHERE database = {database:String} AND name IN ('events', 'store') ORDER BY name
+    """
+    return [
+        f"ClickHouse's table {table} lacks {', '.join(lacking)}, so that a crash of its machine may lose acknowledged"
+        f" events; run ALTER TABLE {connection.database}.{table} MODIFY SETTING {', '.join(lacking)}."
+        for table, statement in connection.rows(sql, {"database": connection.database})
+        if (lacking := [setting for name in DURABLE if (setting := f"{name} = {DURABLE[name]}") not in statement])
+    ]
 
 
 STORE_COLUMNS = {"name": "String", "value": "String"}

@@ -59,6 +59,11 @@ class Entry(msgspec.Struct, array_like=True):
     first: int
     batches: list[Batch]
 
+    @property
+    def last(self) -> int:
+        """The number of its last row, or of the last one before when it has none."""
+        return self.first - 1 + sum(len(batch.events) for batch in self.batches)
+
     def rows(self) -> list[Row]:
         pairs = [(batch.property_id, event) for batch in self.batches for event in batch.events]
         return [(property_id, seq, event) for seq, (property_id, event) in enumerate(pairs, self.first)]
@@ -66,6 +71,10 @@ class Entry(msgspec.Struct, array_like=True):
 
 encode_entry = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
+
+
+def decoded(noted: bytes) -> Entry:
+    return decode_entry(zlib.decompress(noted))
 
 
 class EventWriter:
@@ -84,13 +93,34 @@ class EventWriter:
         with self._metadata.exclusive(LOCK):
             self._settle()
             live = {id_ for id_ in {batch.property_id for batch in batches} if self._metadata.property(id_)}
-            fresh = self._fresh([batch for batch in batches if batch.property_id in live])
+            wanted = self._metadata.not_erased([batch for batch in batches if batch.property_id in live])
+            fresh = self._fresh(wanted)
             if any(batch.events for batch in fresh):
                 self._store(Entry(self._last + 1, fresh))
-        stored = iter(fresh)
-        return [
-            len(batch.events) - len(next(stored).events) if batch.property_id in live else None for batch in batches
-        ]
+        duplicates = [len(one.events) - len(new.events) for one, new in zip(wanted, fresh, strict=True)]
+        counts = iter(duplicates)
+        return [next(counts) if batch.property_id in live else None for batch in batches]
+
+    def before_removal(self) -> None:
+        """To be called before rows are removed: nothing of the last insert will be missed and inserted again.
+
+        Positions are given out once: the journal keeps the last one, which may be of a row that is removed.
+        """
+        with self._metadata.exclusive(LOCK):
+            self._settle()
+            if self._last:
+                self._note(Entry(self._last + 1, []))
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        """See `EventStore.mark_erased`; whoever is storing has stored before, or will see it."""
+        with self._metadata.exclusive(LOCK):
+            self._settle()
+            return self._metadata.mark_erased(property_id, visitor_id, now=now)
+
+    def last_position(self) -> int:
+        """The number of the newest row there has ever been."""
+        noted = self._metadata.note(JOURNAL)
+        return max(self._stored_last(), decoded(noted).last if noted else 0)
 
     def check(self) -> None:
         """Settle what a writer before has left, and write a row that says nothing; raises when that is impossible."""
@@ -116,33 +146,41 @@ class EventWriter:
 
     def _store(self, entry: Entry) -> None:
         rows = entry.rows()
-        noted = zlib.compress(encode_entry(entry), FAST_COMPRESSION)
         self._settled = None
-        self._metadata.set_note(JOURNAL, noted)
+        noted = self._note(entry)
         try:
             self._insert(rows, token_of(rows))
         except Failed as failed:
             if failed.code != NEVER_SENT:
                 raise self._connection.refusal(failed) from failed
             # Nothing of it can arrive any more. Whoever asked finds out which event cannot be written.
-            self._metadata.set_note(JOURNAL, b"")
+            self._note(Entry(entry.first, []))
             raise
-        self._settled, self._last = noted, rows[-1][1]
+        self._settled, self._last = noted, entry.last
+
+    def _note(self, entry: Entry) -> bytes:
+        noted = zlib.compress(encode_entry(entry), FAST_COMPRESSION)
+        self._metadata.set_note(JOURNAL, noted)
+        return noted
 
     def _settle(self) -> None:
         """Have it known what became of the last insert, whoever made it."""
-        noted = self._metadata.note(JOURNAL) or b""
-        if noted == self._settled:
+        noted = self._metadata.note(JOURNAL)
+        if noted is not None and noted == self._settled:
             return
-        with self._connection.refusing():
-            [(stored,)] = self._connection.rows(f"SELECT max(seq) FROM {self._table}")
-        rows = decode_entry(zlib.decompress(noted)).rows() if noted else []
-        last = rows[-1][1] if rows else 0
+        stored = self._stored_last()
+        entry = decoded(noted) if noted else Entry(1, [])
+        rows = entry.rows()
         # Whoever stored later ones had settled this one.
-        if rows and last >= stored:
+        if rows and entry.last >= stored:
             with self._connection.refusing():
                 self._insert(list(self._missing(rows)), token_of(rows))
-        self._settled, self._last = noted, max(stored, last)
+        self._settled, self._last = noted, max(stored, entry.last)
+
+    def _stored_last(self) -> int:
+        with self._connection.refusing():
+            [(stored,)] = self._connection.rows(f"SELECT max(seq) FROM {self._table}")
+        return int(stored)
 
     def _missing(self, rows: Sequence[Row]) -> Iterator[Row]:
         """The rows of those months that hold none of them: a month's rows are stored together or not at all.

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import itertools
-import operator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.model import Event
-from clickmeter.storage.event_key import event_id_of, event_key, stored_text
+from clickmeter.storage.event_key import event_id_of
+from clickmeter.storage.protocol import NEWEST, Erased
+from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event, to_row
+from clickmeter.storage.sqlite import removal
 from clickmeter.storage.sqlite.file import open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from clickmeter.model import Batch
+    from clickmeter.model import Batch, Event
+    from clickmeter.storage.protocol import Removal
 
 CHUNK_ROWS = 10_000
 NEWEST_ROWS = 50_000
 
-FIELDS = Event.__struct_fields__
-STORED_AS_THEY_ARE = FIELDS[1:]
-URL = STORED_AS_THEY_ARE.index("url")
-PREFIXED = "\x01"
-"""Begins what is stored of a url whose beginning is left out; no url holds a control character."""
 INSERT = f"""
     INSERT INTO events (property_no, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)})
     VALUES ({", ".join("?" * (len(STORED_AS_THEY_ARE) + 3))})
     ON CONFLICT (property_no, event_key) DO NOTHING
 """
-values_of = operator.attrgetter(*STORED_AS_THEY_ARE)
 
+PROPERTY = "SELECT no, erasures FROM properties WHERE id = ? AND deleted_at IS NULL"
 PROPERTY_NO = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
-COLUMNS = {name: name for name in STORED_AS_THEY_ARE} | {"campaign": "coalesce(campaign_id, utm_campaign)"}
 
 
 class SqliteEvents:
@@ -45,25 +42,42 @@ class SqliteEvents:
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         with translated(self._path), transaction(self._connection):
-            numbers: dict[str, int | None] = {}
-            return [self._append_batch(batch, numbers) for batch in batches]
+            known: dict[str, list[Any]] = {}
+            return [self._append_batch(batch, known) for batch in batches]
 
-    def _append_batch(self, batch: Batch, numbers: dict[str, int | None]) -> int | None:
-        if batch.property_id not in numbers:
-            numbers[batch.property_id] = self._connection.execute(f"SELECT {PROPERTY_NO}", (batch.property_id,)).get
-        number = numbers[batch.property_id]
-        if number is None:
+    def _append_batch(self, batch: Batch, known: dict[str, list[Any]]) -> int | None:
+        if batch.property_id not in known:
+            known[batch.property_id] = self._connection.execute(PROPERTY, (batch.property_id,)).fetchall()
+        if not known[batch.property_id]:
             return None
+        [(number, erasures)] = known[batch.property_id]
+        events = removal.not_erased(self._connection, number, batch.events) if erasures else batch.events
         before = self._connection.total_changes()
-        self._connection.executemany(INSERT, [to_row(number, event) for event in batch.events])
-        return len(batch.events) - (self._connection.total_changes() - before)
+        self._connection.executemany(INSERT, [to_row(number, event) for event in events])
+        return len(events) - (self._connection.total_changes() - before)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with translated(self._path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
 
     def scan(
-        self, property_id: str, columns: Sequence[str], *, start: int, end: int, after: int = 0
+        self,
+        property_id: str,
+        columns: Sequence[str],
+        *,
+        start: int,
+        end: int,
+        after: int = 0,
+        until: int = NEWEST,
     ) -> Iterator[list[tuple[Any, ...]]]:
         sql = self._wanted(", ".join(COLUMNS[column] for column in columns), after)
         with translated(self._path):
-            cursor = self._connection.execute(sql, (property_id, start, end, after))
+            cursor = self._connection.execute(sql, (property_id, start, end, after, until))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
 
@@ -72,13 +86,13 @@ class SqliteEvents:
         how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
         return f"""
             SELECT {columns} FROM events {how}
-            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ?
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ? AND id <= ?
         """
 
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
         sql = f"SELECT count(*) FROM ({self._wanted('1', after)} LIMIT ?)"
         with translated(self._path):
-            return int(self._connection.execute(sql, (property_id, start, end, after, limit)).get)
+            return int(self._connection.execute(sql, (property_id, start, end, after, NEWEST, limit)).get)
 
     def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
         names = ", ".join(COLUMNS[column] for column in columns)
@@ -110,22 +124,30 @@ class SqliteEvents:
             ).fetchall()
         return event_id_of(*rows[0]) if rows else None
 
-    def first_event(self, property_id: str, *, include_bots: bool) -> int | None:
+    def first_event(self, property_id: str, *, include_bots: bool, since: int = 0) -> int | None:
         with translated(self._path):
             first: int | None = self._connection.execute(
-                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot <= ? ORDER BY ts LIMIT 1",
-                (property_id, int(include_bots)),
+                f"SELECT ts FROM events WHERE property_no = {PROPERTY_NO} AND bot <= ? AND ts >= ? ORDER BY ts LIMIT 1",
+                (property_id, int(include_bots), since),
             ).get
             return first
 
-    def export(self, property_id: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
+    def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
+        sql = f"""
+            SELECT 1 FROM events INDEXED BY events_daily
+            WHERE property_no = {PROPERTY_NO} AND daily AND ts >= ? AND ts < ? AND bot <= ? LIMIT 1
+        """
+        with translated(self._path):
+            return self._connection.execute(sql, (property_id, start, end, int(include_bots))).get is not None
+
+    def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         # The table is walked in its own order: one walk in all, however many pages it is read in.
         sql = f"""
             SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
-            FROM events NOT INDEXED WHERE id > ? AND property_no = {PROPERTY_NO} ORDER BY id LIMIT ?
+            FROM events NOT INDEXED WHERE id > ? AND property_no = {PROPERTY_NO} AND ts >= ? ORDER BY id LIMIT ?
         """
         with translated(self._path):
-            rows: list[Any] = self._connection.execute(sql, (after, property_id, limit)).fetchall()
+            rows: list[Any] = self._connection.execute(sql, (after, property_id, since, limit)).fetchall()
         return [(row[0], to_event(row)) for row in rows]
 
     def purge(self, *, limit: int) -> int:
@@ -135,9 +157,49 @@ class SqliteEvents:
                 WHERE deleted_at IS NOT NULL LIMIT ?
             )
         """
-        with translated(self._path), transaction(self._connection):
+        with translated(self._path), removal.overwriting(self._connection), transaction(self._connection):
             self._connection.execute(sql, (limit,))
             return self._connection.changes()
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        with translated(self._path):
+            number = self._number(property_id)
+            if number is not None:
+                removal.mark_erased(self._connection, number, visitor_id, now=now)
+            return number is not None
+
+    def erase(self, property_id: str, visitor_id: str, *, erased_at: int, after: tuple[int, int], limit: int) -> Erased:
+        with translated(self._path):
+            number = self._number(property_id)
+            if number is None:
+                return Erased(0, None)
+            return removal.erase(self._connection, number, visitor_id, erased_at=erased_at, after=after, limit=limit)
+
+    def expire(self, property_id: str, *, before: int, limit: int) -> int:
+        with translated(self._path):
+            number = self._number(property_id)
+            return 0 if number is None else removal.expire(self._connection, number, before=before, limit=limit)
+
+    def generation(self) -> int:
+        with translated(self._path):
+            return removal.generation(self._connection)
+
+    def removals(self, *, after: int) -> list[Removal]:
+        with translated(self._path):
+            return removal.removals(self._connection, after=after)
+
+    def removed(self, property_id: str, *, first_day: int, last_day: int) -> dict[int, int]:
+        sql = f"SELECT day, generation FROM removals WHERE property_no = {PROPERTY_NO} AND day BETWEEN ? AND ?"
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(sql, (property_id, first_day, last_day)).fetchall()
+        return dict(rows)
+
+    def _number(self, property_id: str) -> int | None:
+        number: int | None = self._connection.execute(f"SELECT {PROPERTY_NO}", (property_id,)).get
+        return number
+
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
 
     def check(self) -> None:
         with translated(self._path), transaction(self._connection):
@@ -145,33 +207,3 @@ class SqliteEvents:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def to_row(number: int, event: Event) -> tuple[Any, ...]:
-    key = event_key(event.event_id)
-    values = list(values_of(event))
-    values[URL] = without_prefix(event.url, event)
-    return (number, key, stored_text(key, event.event_id), *values)
-
-
-def to_event(row: Sequence[Any]) -> Event:
-    _, key, text, *values = row
-    fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
-    fields["bot"] = bool(fields["bot"])
-    event = Event(event_id=event_id_of(key, text), **fields)
-    event.url = with_prefix(event.url, event)
-    return event
-
-
-def prefix_of(event: Event) -> str:
-    """How most urls begin: the columns beside it say it already, and it need not be stored twice."""
-    return f"https://{event.hostname}{event.path}"
-
-
-def without_prefix(url: str | None, event: Event) -> str | None:
-    prefix = prefix_of(event)
-    return PREFIXED + url[len(prefix) :] if url and url.startswith(prefix) else url
-
-
-def with_prefix(url: str | None, event: Event) -> str | None:
-    return prefix_of(event) + url[len(PREFIXED) :] if url and url.startswith(PREFIXED) else url

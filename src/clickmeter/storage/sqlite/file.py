@@ -65,12 +65,23 @@ def open_file(path: str, *, checkpoints: bool) -> apsw.Connection:
         return connection
 
 
+def require_file(path: str) -> None:
+    """Raise ``store_unavailable`` where nothing is to be made, and nothing is there."""
+    if not Path(path).is_file():
+        raise Refusal("store_unavailable", f"{path} does not exist; name the database with --database-url.")
+
+
 def create(path: str) -> None:
+    require_place(path)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def require_place(path: str) -> None:
+    """Raise ``store_unavailable`` unless a file can be at the path."""
     if Path(path).is_dir():
         raise Refusal("store_unavailable", f"{path} is a directory; name a file inside it.")
     if not Path(path).parent.is_dir():
         raise Refusal("store_unavailable", f"{Path(path).parent} does not exist; create it first.")
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 @contextmanager
@@ -112,7 +123,7 @@ class ServerLock:
                 raise Refusal("store_unavailable", f"{path} is already served by another clickmeter process.")
             time.sleep(LOCK_SECONDS / 10)
 
-    def release(self) -> None:
+    def close(self) -> None:
         os.close(self._file)
 
 
@@ -134,7 +145,7 @@ def locked(path: str) -> Iterator[None]:
 
 def open_lock(path: str) -> int:
     with translated(path):
-        create(path)
+        require_place(path)
         return os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 

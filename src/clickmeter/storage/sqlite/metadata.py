@@ -10,20 +10,19 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Key, Property
-from clickmeter.storage.sqlite.file import locked, open_file, translated
+from clickmeter.model import Batch, Rejections
+from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
+from clickmeter.storage.sqlite import removal
+from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, locked, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROPERTY_COLUMNS = ("id", "name", "timezone", "allowed_origins", "bots", "tokens_only", "created_at")
-SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
-SELECT_KEY = """
-    SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
-    FROM keys LEFT JOIN properties ON no = property_no
-    WHERE deleted_at IS NULL
-"""
+    from clickmeter.model import Key, Property
+
+LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
+SCRUB_WAIT_MS = 100
 
 
 class SqliteMetadata:
@@ -32,6 +31,10 @@ class SqliteMetadata:
     def __init__(self, path: str) -> None:
         self._path = path
         self._connection = open_file(path, checkpoints=False)
+        # What is deleted here, salts above all, is overwritten.
+        self._connection.pragma("secure_delete", "on")
+        # What an earlier process deleted may still be in the log.
+        self._log_holds_salts = True
 
     def revision(self) -> int:
         return int(self._rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
@@ -60,7 +63,8 @@ class SqliteMetadata:
         with translated(self._path), self._transaction():
             try:
                 self._connection.execute(
-                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    f"INSERT INTO properties ({', '.join(PROPERTY_COLUMNS)})"
+                    f" VALUES ({', '.join('?' * len(PROPERTY_COLUMNS))})",
                     tuple(values[column] for column in PROPERTY_COLUMNS),
                 )
             except apsw.ConstraintError:
@@ -86,9 +90,13 @@ class SqliteMetadata:
         return self.property(property_id)
 
     def delete_property(self, property_id: str, *, now: int) -> bool:
-        return self._change(
-            "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
-        )
+        with translated(self._path), self._transaction():
+            for table in ("salts", "erasures", "removals", "rejections"):
+                self._connection.execute(f"DELETE FROM {table} WHERE property_no = {LIVE}", (property_id,))
+            self._connection.execute(
+                "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
+            )
+            return bool(self._connection.changes())
 
     def deleted_properties(self) -> list[str]:
         return [id_ for (id_,) in self._rows("SELECT id FROM properties WHERE deleted_at IS NOT NULL")]
@@ -107,6 +115,78 @@ class SqliteMetadata:
 
     def revoke_key(self, key_id: str, *, now: int) -> bool:
         return self._change("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (now, key_id))
+
+    def salt(self, property_id: str, day: str, *, now: int) -> bytes | None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                f"INSERT INTO salts SELECT no, ?, ?, ? FROM properties WHERE no = {LIVE} ON CONFLICT DO NOTHING",
+                (day, secrets.token_bytes(), now, property_id),
+            )
+            salt: bytes | None = self._connection.execute(
+                f"SELECT salt FROM salts WHERE property_no = {LIVE} AND day = ?", (property_id, day)
+            ).get
+            return salt
+
+    def drop_salts(self, *, before: int) -> None:
+        with translated(self._path):
+            if self._connection.execute("SELECT count(*) FROM salts WHERE created_at < ?", (before,)).get:
+                with transaction(self._connection):
+                    self._connection.execute("DELETE FROM salts WHERE created_at < ?", (before,))
+                self._log_holds_salts = True
+            if self._log_holds_salts:
+                self._log_holds_salts = not self._empty_log()
+
+    def _empty_log(self) -> bool:
+        """Move the log into the file and cut it off; False when somebody is reading from it just now."""
+        # Nobody waits for the first, which does nearly all of the work.
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._connection.set_busy_timeout(SCRUB_WAIT_MS)
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return False
+        finally:
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        return True
+
+    def count_rejections(self, counts: Sequence[Rejections], *, keep_from: str) -> None:
+        with translated(self._path), transaction(self._connection):
+            for one in counts:
+                self._connection.execute(
+                    f"INSERT INTO rejections SELECT no, ?, ?, ? FROM properties WHERE no = {LIVE}"
+                    " ON CONFLICT DO UPDATE SET events = events + excluded.events",
+                    (one.day, one.code, one.events, one.property_id),
+                )
+            self._connection.execute("DELETE FROM rejections WHERE day < ?", (keep_from,))
+
+    def rejections(self, property_id: str, *, first_day: str) -> list[Rejections]:
+        sql = f"""
+            SELECT day, code, events FROM rejections WHERE property_no = {LIVE} AND day >= ? ORDER BY day, code
+        """
+        return [Rejections(property_id, *row) for row in self._rows(sql, (property_id, first_day))]
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        with translated(self._path):
+            number = self._connection.execute(f"SELECT {LIVE}", (property_id,)).get
+            if number is not None:
+                removal.mark_erased(self._connection, number, visitor_id, now=now)
+            return number is not None
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(
+                "SELECT id, no FROM properties WHERE erasures > 0 AND deleted_at IS NULL"
+            ).fetchall()
+            numbers: dict[str, int] = dict(rows)
+            return [
+                Batch(batch.property_id, removal.not_erased(self._connection, numbers[batch.property_id], batch.events))
+                if batch.property_id in numbers
+                else batch
+                for batch in batches
+            ]
+
+    def warnings(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         self._connection.close()
@@ -140,31 +220,3 @@ class SqliteMetadata:
         with transaction(self._connection):
             yield
             self._connection.execute("UPDATE store SET value = value + 1 WHERE name = 'revision'")
-
-
-def to_columns(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A property's fields as they are stored; fields that have no column yet hold their defaults and are left out."""
-    values = {name: value for name, value in fields.items() if name in PROPERTY_COLUMNS}
-    if "allowed_origins" in values:
-        values["allowed_origins"] = msgspec.json.encode(values["allowed_origins"]).decode()
-    return values
-
-
-def to_property(row: Sequence[Any]) -> Property:
-    values = dict(zip(PROPERTY_COLUMNS, row, strict=True))
-    values["allowed_origins"] = msgspec.json.decode(values["allowed_origins"])
-    values["tokens_only"] = bool(values["tokens_only"])
-    return msgspec.convert(values, Property)
-
-
-def to_key(row: Sequence[Any]) -> Key:
-    id_, type_, property_id, secret_hash, created_at, revoked_at, text = row
-    return Key(
-        id=id_,
-        type=type_,
-        property_id=property_id,
-        secret_hash=secret_hash,
-        created_at=created_at,
-        revoked_at=revoked_at,
-        text=text,
-    )

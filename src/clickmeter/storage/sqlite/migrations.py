@@ -81,6 +81,48 @@ MIGRATIONS = (
     ALTER TABLE properties ADD COLUMN tokens_only INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE keys ADD COLUMN text TEXT;
     """,
+    """
+    ALTER TABLE properties ADD COLUMN identity TEXT NOT NULL DEFAULT 'client';
+    ALTER TABLE properties ADD COLUMN ip TEXT NOT NULL DEFAULT 'none';
+    ALTER TABLE properties ADD COLUMN retention_days INTEGER;
+    -- How many visitors were erased: 0 for most, and then nobody need look whether an event is of one.
+    ALTER TABLE properties ADD COLUMN erasures INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE events ADD COLUMN ip TEXT;
+    ALTER TABLE events ADD COLUMN daily INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX events_daily ON events (property_no, ts) WHERE daily;
+
+    CREATE TABLE salts (
+        property_no INTEGER NOT NULL REFERENCES properties (no),
+        day TEXT NOT NULL,
+        salt BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE erasures (
+        property_no INTEGER NOT NULL REFERENCES properties (no),
+        visitor BLOB NOT NULL,
+        erased_at INTEGER NOT NULL,
+        PRIMARY KEY (property_no, visitor)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Days (UTC) that events were removed from, and the number of the last removal: rollups made before are stale.
+    INSERT INTO store VALUES ('generation', 0);
+    CREATE TABLE removals (
+        property_no INTEGER NOT NULL REFERENCES properties (no),
+        day INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE rejections (
+        property_no INTEGER NOT NULL REFERENCES properties (no),
+        day TEXT NOT NULL,
+        code TEXT NOT NULL,
+        events INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day, code)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

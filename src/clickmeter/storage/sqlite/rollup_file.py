@@ -7,7 +7,6 @@ on the file: until it has been looked through, nothing is read from it.
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from clickmeter.storage.segment import BLOB_VERSION
+from clickmeter.storage.segment import BLOB_VERSION, new_epoch
 from clickmeter.storage.sqlite.file import PAGE_BYTES
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import RolledEvents
 
-VERSION = f"2.{BLOB_VERSION}"
+VERSION = f"3.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NOBODY = ""
@@ -29,7 +28,13 @@ NOBODY = ""
 
 SCHEMA = """
     CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE properties (no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE properties (
+        no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE renewed (
+        property_no INTEGER NOT NULL, day INTEGER NOT NULL, generation INTEGER NOT NULL,
+        PRIMARY KEY (property_no, day)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE forgotten (property_no INTEGER PRIMARY KEY) STRICT;
     CREATE TABLE texts (
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
@@ -61,10 +66,10 @@ SCHEMA = """
     CREATE INDEX segments_by_day ON segments (property_no, day);
     CREATE INDEX wide_segments ON segments (property_no, day, days) WHERE days > 1;
 """
-TABLES = ("state", "properties", "forgotten", "texts", "hashes", "sizes", "segments")
+TABLES = ("state", "properties", "renewed", "forgotten", "texts", "hashes", "sizes", "segments")
 
 
-def is_ours(connection: apsw.Connection, events: EventStore) -> bool:
+def is_ours(connection: apsw.Connection, events: RolledEvents) -> bool:
     """Whether the file is of this program and of these events, and no further than they are."""
     if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'state'").get:
         return False
@@ -76,7 +81,7 @@ def is_ours(connection: apsw.Connection, events: EventStore) -> bool:
     return watermark <= events.last_position() and state["event"] == (events.event_at(watermark) or "")
 
 
-def start_afresh(connection: apsw.Connection, events: EventStore) -> None:
+def start_afresh(connection: apsw.Connection, events: RolledEvents) -> None:
     """Empty tables; to be called in a transaction."""
     for table in TABLES:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
@@ -117,7 +122,3 @@ def machine_run() -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()
     told = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)  # noqa: S607 - macOS, which has it in one place
     return told.stdout.strip()
-
-
-def new_epoch() -> str:
-    return secrets.token_hex(8)

@@ -21,7 +21,9 @@ from clickmeter.storage.segment import (
     RollupStatistics,
     Segment,
     StoredSegment,
+    new_epoch,
 )
+from clickmeter.storage.sqlite.copying import shrink
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.rollup_file import (
     NOBODY,
@@ -29,7 +31,6 @@ from clickmeter.storage.sqlite.rollup_file import (
     is_ours,
     is_sound,
     machine_run,
-    new_epoch,
     start_afresh,
 )
 from clickmeter.storage.sqlite.transaction import transaction
@@ -37,7 +38,7 @@ from clickmeter.storage.sqlite.transaction import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import RolledEvents
     from clickmeter.storage.segment import Roll
 
 log = logging.getLogger("clickmeter.storage")
@@ -68,6 +69,7 @@ SWEEPS = (
         for table in ("texts", "hashes")
     ),
     "DELETE FROM sizes WHERE property_no = ?",
+    "DELETE FROM renewed WHERE property_no = ?",
 )
 """Each removes some of what is kept of a property; it is gone when none finds anything."""
 FIELDS = Segment.__struct_fields__
@@ -79,7 +81,7 @@ INSERT_SEGMENT = (
 class SqliteRollups:
     """`RollupStore` over one connection of its own; not to be used from two threads at once."""
 
-    def __init__(self, path: str, events: EventStore) -> None:
+    def __init__(self, path: str, events: RolledEvents) -> None:
         """Rollups of other events than these, or of more than there are, are dropped at once, as are damaged ones."""
         self._path = path
         self._events = events
@@ -152,6 +154,12 @@ class SqliteRollups:
         sql = "SELECT substr(blob, ?, ?) FROM segments WHERE id = ?"
         return bytes(self._rows(sql, (offset + 1, length, segment_id))[0][0])
 
+    def made_after(self, property_id: str) -> tuple[int, dict[int, int]]:
+        number = self._number(property_id)
+        rows = self._rows("SELECT generation FROM properties WHERE no = ?", (number,))
+        days = self._rows("SELECT day, generation FROM renewed WHERE property_no = ?", (number,))
+        return (int(rows[0][0]) if rows else 0), dict(days)
+
     def size(self, property_id: str, column: str) -> int:
         sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
         rows = self._rows(sql, (self._number(property_id), COLUMNS[column]))
@@ -189,18 +197,24 @@ class SqliteRollups:
                     return None
         return found
 
+    def elect(self) -> int | None:
+        return 1  # whoever rolls up belongs to the one server of the file, or holds its lock
+
     def roll(self, roll: Roll) -> None:
         with translated(self._path), transaction(self._connection):
             if self.epoch() != roll.epoch:
                 raise DiscardedError
             for part in roll.properties:
-                self._roll_property(part)
+                self._roll_property(part, roll.generation)
             self._set_state("watermark", roll.watermark)
             self._set_state("event", self._events.event_at(roll.watermark) or "")
 
-    def _roll_property(self, part: PropertyRoll) -> None:
+    def _roll_property(self, part: PropertyRoll, generation: int) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
-        execute("INSERT INTO properties (id) VALUES (?) ON CONFLICT DO NOTHING", (part.property_id,))
+        execute(
+            "INSERT INTO properties (id, generation) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (part.property_id, generation),
+        )
         number = self._number(part.property_id)
         for table, columns in (("texts", part.values), ("hashes", part.hashes)):
             for column, values in columns.items():
@@ -210,6 +224,7 @@ class SqliteRollups:
                 executemany(f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)", rows)
                 execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(values) - 1))
         executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in part.replaced])
+        executemany("REPLACE INTO renewed VALUES (?, ?, ?)", [(number, *renewed) for renewed in part.renewed.items()])
         executemany(INSERT_SEGMENT, [(number, *(getattr(one, name) for name in FIELDS)) for one in part.segments])
 
     def anchor(self) -> None:
@@ -271,6 +286,11 @@ class SqliteRollups:
             values=values,
             bytes=int(pages) * PAGE_BYTES,
         )
+
+    def compact(self) -> None:
+        """Write the file anew without what was dropped, and leave no log."""
+        with translated(self._path):
+            shrink(self._connection)
 
     def discard(self) -> None:
         with translated(self._path), transaction(self._connection):

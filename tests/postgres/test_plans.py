@@ -1,0 +1,80 @@
+"""How PostgreSQL looks for the newest events: by their positions, also in a table that was never analyzed."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from writing import PROPERTY, TS, batch, new_property, query
+
+from clickmeter.storage.postgres.connection import Database
+from clickmeter.storage.postgres.events import PostgresEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STORED = 20_000
+TAIL = 100
+WHOLE = "Seq Scan on events"
+RANGE: dict[str, Any] = {"start": TS - 1, "end": TS + 1}
+
+
+@pytest.fixture
+def events(postgres_url: str) -> Iterator[PostgresEvents]:
+    """More events than are read faster in one go, in a table of which nothing is known."""
+    new_property(postgres_url)
+    query(postgres_url, "ALTER TABLE events SET (autovacuum_enabled = off)")
+    with closing(PostgresEvents(postgres_url, writer=False)) as opened:
+        for at in range(0, STORED, 2_000):
+            opened.append([batch(f"e{number}" for number in range(at, at + 2_000))])
+        yield opened
+
+
+def plans(events: PostgresEvents, patch: pytest.MonkeyPatch, ask: Callable[[], object]) -> str:
+    """How PostgreSQL went about each statement over events that was run meanwhile."""
+    ran: list[tuple[str, Any]] = []
+    run = Database.run
+
+    def noted(self: Database, sql: str, values: Any = (), *, fresh: bool = False) -> Any:
+        ran.append((sql, values))
+        return run(self, sql, values, fresh=fresh)
+
+    with patch.context() as patched:
+        patched.setattr(Database, "run", noted)
+        ask()
+    explained = [
+        line
+        for sql, values in ran
+        if "FROM events " in sql
+        for (line,) in events.database.rows(f"EXPLAIN {sql}", values, fresh=True)
+    ]
+    assert explained
+    return "\n".join(explained)
+
+
+def test_the_newest_events_are_found_without_a_look_at_all(
+    events: PostgresEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = events.last_position() - TAIL
+    asks: list[Callable[[], int]] = [
+        lambda: len(events.arrivals(["ts"], after=after, limit=STORED)),
+        lambda: sum(map(len, events.scan(PROPERTY, ["ts"], **RANGE, after=after))),
+        lambda: events.count(PROPERTY, **RANGE, after=after, limit=STORED),
+    ]
+    for ask in asks:
+        assert ask() == TAIL
+        assert WHOLE not in plans(events, monkeypatch, ask)
+
+
+def test_nothing_new_is_nothing_read(events: PostgresEvents) -> None:
+    last = events.last_position()
+    assert events.arrivals(["ts"], after=last, limit=STORED) == []
+    assert events.count(PROPERTY, **RANGE, after=last, limit=STORED) == 0
+    assert [*events.scan(PROPERTY, ["ts"], **RANGE, after=last)] == []
+
+
+def test_a_plan_that_reads_everything_would_be_noticed(events: PostgresEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+    after = events.last_position() - TAIL
+    newest = f"SELECT ts FROM events WHERE id > {after} ORDER BY id LIMIT {STORED}"
+    assert WHOLE in plans(events, monkeypatch, lambda: events.database.rows(newest))
