@@ -18,14 +18,17 @@ from clickmeter_client import Admin, EventSender, Reports
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+STORING = re.compile(r"clickmeter\.(ingest\.storing|hosting)\b")
 SERVER_SECRET = "a secret of the tests alone".replace(" ", "-").ljust(32, "!")
 
 
 class Service:
     """Starts, stops, kills and restarts one server; `url` is where it answers."""
 
-    def __init__(self, database_url: str, **settings: str) -> None:
+    def __init__(self, database_url: str, events_url: str = "", **settings: str) -> None:
+        """`events_url` is where events are kept, if apart."""
         self.database_url = database_url
+        self.events_url = events_url
         self._settings = {
             "CLICKMETER_RATE_LIMIT": "off",
             "CLICKMETER_LOG_LEVEL": "warning",
@@ -44,7 +47,8 @@ class Service:
     def start(self) -> None:
         """Start on the port of the first start, so that clients find it again."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
-        environment |= {"CLICKMETER_DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1", **self._settings}
+        environment |= {"CLICKMETER_DATABASE_URL": self.database_url, "CLICKMETER_EVENTS_URL": self.events_url}
+        environment |= {"PYTHONUNBUFFERED": "1", **self._settings}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clickmeter", "serve", "--port", self._port],
             env=environment,
@@ -93,14 +97,14 @@ class Service:
         self._reader.join(STOP_SECONDS)
         return code
 
-    def kill_child(self, module: str) -> None:
-        """End one of the server's own processes, as an operator's mistake or the kernel would."""
-        [child] = [pid for pid in children_of(self.pid) if module in command_of(pid)]
+    def kill_storing(self) -> None:
+        """End the process that stores events, as an operator's mistake or the kernel would."""
+        [child] = [pid for pid in children_of(self.pid) if STORING.search(command_of(pid))]
         os.kill(child, signal.SIGKILL)
 
-    def twin(self) -> Service:
+    def twin(self, **settings: str) -> Service:
         """Another server of the same database, on a port of its own; not started."""
-        return Service(self.database_url)
+        return Service(self.database_url, self.events_url, **settings)
 
     def restart(self) -> None:
         self.stop()
@@ -140,6 +144,10 @@ class Site:
 
 def sqlite_url(directory: Path) -> str:
     return f"sqlite:///{directory / 'clickmeter.db'}"
+
+
+def chdb_url(directory: Path) -> str:
+    return f"chdb:///{directory / 'events'}"
 
 
 def children_of(pid: int) -> list[int]:

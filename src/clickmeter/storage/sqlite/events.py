@@ -236,6 +236,9 @@ class SqliteEvents:
         number: int | None = self._connection.execute(f"SELECT {PROPERTY_NO}", (property_id,)).get
         return number
 
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
+
     def check(self) -> None:
         with translated(self._path), transaction(self._connection):
             self._connection.execute("UPDATE store SET value = value WHERE name = 'store_id'")
