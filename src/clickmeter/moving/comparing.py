@@ -14,16 +14,15 @@ from clickmeter.errors import Refusal
 from clickmeter.query.fields import DATA_PREFIX, DIMENSIONS, METRICS
 from clickmeter.query.query import parse
 from clickmeter.query.time import today, zone
-from clickmeter.reporting import Answerer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from clickmeter.model import Property
     from clickmeter.moving.end import End
+    from clickmeter.reporting import Answerer
     from clickmeter.storage.protocol import Progress
 
-CACHE_MB = 192
 CURSOR_KEY = bytes(32)
 """Only first pages are looked at."""
 DAYS = 366
@@ -128,9 +127,7 @@ def compare(source: End, destination: End, *, now: int, told: Progress) -> list[
     found = [*of_metadata(source, destination)]
     live = [one.property for one in source.metadata.contents(salts=False).properties if one.deleted_at is None]
     with ExitStack() as stores:
-        answerers = [
-            stores.enter_context(closing(Answerer(end.url, cache_mb=CACHE_MB))) for end in (source, destination)
-        ]
+        answerers = [stores.enter_context(closing(end.answerer())) for end in (source, destination)]
         comparison = Comparison(*answerers, now=now)
         for done, property_ in enumerate(live, 1):
             first = first_day(source, destination, property_)

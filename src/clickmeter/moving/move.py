@@ -105,7 +105,7 @@ def begun(source: End, destination: End) -> Move:
         phase="copying",
         other=source.name,
         source=source.events.identity(),
-        generation=source.events.generation(),
+        generation=source.rolled.events.generation() if source.rolled else 0,
     )
     decide(destination.metadata, move)
     return move
@@ -135,6 +135,7 @@ def copy_rest(source: End, destination: End, watch: Watch) -> None:
     copying = Copying(source, destination, move)
     with watch("Copying the rest") as told:
         copying.catch_up(told)
+        copying.settle()
     with watch("Rolling up") as told:
         destination.roll_up(told)
     with watch("Comparing reports") as told:

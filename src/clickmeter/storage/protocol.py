@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property, Rejections
-    from clickmeter.storage.move import Contents, Move
     from clickmeter.query.query import Query
     from clickmeter.query.sums import Sums
+    from clickmeter.storage.move import Contents, Move
     from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
 Group = tuple[str | None, ...]
@@ -302,8 +302,8 @@ class EventStore(Protocol):
 class RolledEvents(EventStore, Protocol):
     """Events whose rollups are made here (`clickmeter.segments`), and what that takes.
 
-    A removal by `erase`, `expire` or `remove` is numbered, in the transaction that does it, and the days it touches are kept with
-    that number for ever: segments made before it hold events that are gone.
+    A removal by `erase`, `expire` or `remove` is numbered, in the transaction that does it, and the days it touches are
+    kept with that number for ever: segments made before it hold events that are gone.
     """
 
     def snapshot(self) -> AbstractContextManager[None]:

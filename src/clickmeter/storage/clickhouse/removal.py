@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickmeter.errors import Refusal
 from clickmeter.storage.clickhouse.schema import quoted
+from clickmeter.storage.move import require_open
 from clickmeter.storage.protocol import BEGINNING, Erased
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from clickmeter.storage.clickhouse.connection import Connection
     from clickmeter.storage.clickhouse.writing import EventWriter
+    from clickmeter.storage.protocol import MetadataStore
 
 IN_BACKGROUND = {"mutations_sync": 0}
 PAUSE_SECONDS = 0.01
@@ -28,11 +30,14 @@ UNDER_WAY = (0, 0)
 class Removing:
     """Removes rows, one removal at a time."""
 
-    def __init__(self, connection: Connection, writer: EventWriter, *, patience: float) -> None:
+    def __init__(
+        self, connection: Connection, writer: EventWriter, metadata: MetadataStore, *, patience: float
+    ) -> None:
         """`patience` is how long the caller waits for a removal, in seconds, before it goes on without the caller."""
         self._patience = patience
         self._connection = connection
         self._writer = writer
+        self._metadata = metadata
         self._database = connection.database
         self._table = f"{quoted(connection.database)}.events"
 
@@ -55,15 +60,22 @@ class Removing:
             property_id = {property:String} AND visitor_id = {visitor:String}
             AND (ts < {erased_at:Int64} OR received_at <= {erased_at:Int64})
         """
-        removed = self._begin(condition, {"property": property_id, "visitor": visitor_id, "erased_at": erased_at})
+        given = {"property": property_id, "visitor": visitor_id, "erased_at": erased_at}
+        removed = self._begin(condition, given, is_asked_for=True)
         return Erased(removed, None if self._is_done() else UNDER_WAY)
 
-    def _begin(self, condition: str, parameters: Mapping[str, Any]) -> int:
+    def wait(self) -> None:
+        """Return when nothing is being removed."""
+        while not self._is_done():
+            pass
+
+    def _begin(self, condition: str, parameters: Mapping[str, Any], *, is_asked_for: bool = False) -> int:
         with self._connection.refusing():
             [(count,)] = self._connection.rows(f"SELECT count() FROM {self._table} WHERE {condition}", parameters)
         if count:
-            self._writer.before_removal()
-            with self._connection.refusing():
+            with self._writer.before_removal(), self._connection.refusing():
+                if is_asked_for:
+                    require_open(self._metadata.closed())
                 sql = f"ALTER TABLE {self._table} DELETE WHERE {condition}"
                 self._connection.command(sql, parameters, IN_BACKGROUND)
             self._is_done()

@@ -82,6 +82,11 @@ def data_values(data: str | None) -> dict[str, str]:
     }
 
 
+def joined_key(number: int, kind: int, text: str) -> str:
+    """The event id of a key that was split; `text` is what is stored of it, or empty."""
+    return event_id_of(bytes([kind]) + number.to_bytes(16, "big"), text or None)
+
+
 SELECTED = ("event_key", "key_kind", *Event.__struct_fields__)
 """What `to_event` makes an event of."""
 
@@ -90,7 +95,6 @@ def to_event(row: Iterable[Any]) -> Event:
     number, kind, *values = row
     fields = dict(zip(Event.__struct_fields__, values, strict=True))
     fields |= {name: fields[name] or None for name in TEXTS}
-    key = bytes([kind]) + number.to_bytes(16, "big")
-    fields["event_id"] = event_id_of(key, fields["event_id"] or None)
+    fields["event_id"] = joined_key(number, kind, fields["event_id"])
     fields["bot"], fields["daily"] = bool(fields["bot"]), bool(fields["daily"])
     return Event(**fields)

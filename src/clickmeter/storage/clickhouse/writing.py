@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import zlib
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from clickmeter.model import Batch, Event
 from clickmeter.storage.clickhouse.connection import NEVER_SENT, Failed
 from clickmeter.storage.clickhouse.rows import Keys, split_key, to_columns
 from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, STORE_COLUMNS, quoted
+from clickmeter.storage.move import require_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,12 +90,16 @@ class EventWriter:
         self._settled: bytes | None = None
         self._last = 0
 
-    def append(self, batches: Sequence[Batch]) -> list[int | None]:
-        """See `EventStore.append`."""
+    def append(self, batches: Sequence[Batch], *, adopted: bool) -> list[int | None]:
+        """See `EventStore.append`, and `EventStore.adopt`."""
         with self._metadata.exclusive(LOCK):
+            if not adopted:
+                require_open(self._metadata.closed())
             self._settle()
             live = {id_ for id_ in {batch.property_id for batch in batches} if self._metadata.property(id_)}
-            wanted = self._metadata.not_erased([batch for batch in batches if batch.property_id in live])
+            wanted = [batch for batch in batches if batch.property_id in live]
+            if not adopted:
+                wanted = self._metadata.not_erased(wanted)
             fresh = self._fresh(wanted)
             if any(batch.events for batch in fresh):
                 self._store(Entry(self._last + 1, fresh))
@@ -101,8 +107,9 @@ class EventWriter:
         counts = iter(duplicates)
         return [next(counts) if batch.property_id in live else None for batch in batches]
 
-    def before_removal(self) -> None:
-        """To be called before rows are removed: nothing of the last insert will be missed and inserted again.
+    @contextmanager
+    def before_removal(self) -> Iterator[None]:
+        """To begin to remove rows inside: nothing of the last insert will be missed and inserted again.
 
         Positions are given out once: the journal keeps the last one, which may be of a row that is removed.
         """
@@ -110,6 +117,13 @@ class EventWriter:
             self._settle()
             if self._last:
                 self._note(Entry(self._last + 1, []))
+            yield
+
+    def settled_position(self) -> int:
+        """The number up to which everything is stored that ever will be."""
+        with self._metadata.exclusive(LOCK):
+            self._settle()
+            return self._last
 
     def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
         """See `EventStore.mark_erased`; whoever is storing has stored before, or will see it."""
