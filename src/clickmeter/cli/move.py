@@ -11,7 +11,7 @@ from clickmeter.cli.copying import told
 from clickmeter.cli.options import with_settings
 from clickmeter.cli.output import print_table, printable
 from clickmeter.moving import move as moving
-from clickmeter.moving.end import opened_destination, opened_source
+from clickmeter.moving.end import Urls, opened_destination, opened_source, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +28,19 @@ SHOWN = 50
 @click.option("--to", "destination", metavar="URL", help="The database to move to: empty, or begun by this command.")
 @click.option("--finish", is_flag=True, help="Close the old one, copy the rest, compare, change over.")
 @click.option("--abandon", is_flag=True, help="Give up: let the old one take events again.")
-@with_settings("database_url")
-def move(*, settings: Settings, source: str | None, destination: str | None, finish: bool, abandon: bool) -> None:
+@click.option("--from-events", "source_events", metavar="URL", help="Where the events of --from are, if apart.")
+@click.option("--to-events", "destination_events", metavar="URL", help="Where the events are to be, if apart.")
+@with_settings("database_url", "events_url")
+def move(
+    *,
+    settings: Settings,
+    source: str | None,
+    source_events: str | None,
+    destination: str | None,
+    destination_events: str | None,
+    finish: bool,
+    abandon: bool,
+) -> None:
     """Move everything to another database, of any engine: events as they are, properties, keys and secrets.
 
     Without --finish it copies what there is, while the old database serves as ever; repeat it as often as you like.
@@ -40,15 +51,17 @@ def move(*, settings: Settings, source: str | None, destination: str | None, fin
     if destination is None and not abandon:
         raise click.UsageError("Say with --to where to move to.")
     with ExitStack() as ends:
-        old = ends.enter_context(opened_source(source or settings.database_url))
-        new = ends.enter_context(opened_destination(destination)) if destination else None
+        # What the settings say of the one is not of another.
+        whole = Urls(source, source_events) if source else Urls(settings.database_url, settings.events_url or None)
+        old = ends.enter_context(opened_source(whole))
+        new = ends.enter_context(opened_destination(Urls(destination, destination_events))) if destination else None
         if abandon:
             moving.abandon(old, new)
             click.echo(f"{printable(old.name)} takes events again.")
             return
         assert new is not None
         if finish:
-            finished(lambda: moving.finish(old, new, staged), new.name)
+            finished(lambda: moving.finish(old, new, staged), new.urls)
             return
         moving.copy(old, new, staged)
         click.echo(
@@ -57,20 +70,22 @@ def move(*, settings: Settings, source: str | None, destination: str | None, fin
         )
 
 
-def finished(finish: Callable[[], None], name: str) -> None:
+def finished(finish: Callable[[], None], urls: Urls) -> None:
     """Finish, and say with what to go on, or what differs."""
     try:
         finish()
     except moving.Differing as found:
-        show(found.differences)
+        show_differences(found.differences)
         raise click.ClickException(
             "The reports do not agree, so nothing was changed over: the old database takes events again."
         ) from None
     click.echo(
         "Reports agree for every property and day. The old database takes nothing any more.\n"
         "Start the servers with this, and the settings they had otherwise, CLICKMETER_SECRET_KEY above all:\n\n"
-        f"  CLICKMETER_DATABASE_URL={printable(name)}"
+        f"  CLICKMETER_DATABASE_URL={printable(shown(urls.database))}"
     )
+    if urls.events:
+        click.echo(f"  CLICKMETER_EVENTS_URL={printable(shown(urls.events))}")
 
 
 @contextmanager
@@ -80,7 +95,7 @@ def staged(label: str) -> Iterator[Progress]:
         yield progressed
 
 
-def show(differences: Sequence[Difference]) -> None:
+def show_differences(differences: Sequence[Difference]) -> None:
     """What differs, and how much more does."""
     rows = [list(one) for one in differences[:SHOWN]]
     print_table(["property", "when", "what", "old", "new"], rows, numbers=2)

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.query.fields import DIMENSIONS, METRICS
+from clickmeter.query.fields import DATA_PREFIX, DIMENSIONS, METRICS
 from clickmeter.query.query import parse
 from clickmeter.query.time import today, zone
-from clickmeter.reporting import Answerer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from clickmeter.model import Property
     from clickmeter.moving.end import End
+    from clickmeter.reporting import Answerer
     from clickmeter.storage.protocol import Progress
 
-CACHE_MB = 192
 CURSOR_KEY = bytes(32)
 """Only first pages are looked at."""
 DAYS = 366
@@ -31,6 +30,8 @@ RECENT_DAYS = 30
 COUNTED = ("pageviews", "unique_visitors", "sessions", "events")
 """What is cheap to count, however many events there are."""
 ENOUGH = 200
+NAMES = [name for name in DIMENSIONS if not name.startswith(DATA_PREFIX)]
+"""What one sends as data is copied as the text it is."""
 AHEAD = timedelta(days=1)
 """No event is farther ahead of the clock."""
 
@@ -64,7 +65,7 @@ class Comparison:
                 yield from self._by_day(property_, first, end, bots)
             first = end + timedelta(days=1)
         recent = max(first_day, last - timedelta(days=RECENT_DAYS))
-        for name in DIMENSIONS:
+        for name in NAMES:
             yield from self._by_value(property_, recent, last, name)
 
     def _by_day(self, property_: Property, first: date, last: date, bots: str) -> Iterator[Difference]:
@@ -126,9 +127,7 @@ def compare(source: End, destination: End, *, now: int, told: Progress) -> list[
     found = [*of_metadata(source, destination)]
     live = [one.property for one in source.metadata.contents(salts=False).properties if one.deleted_at is None]
     with ExitStack() as stores:
-        answerers = [
-            stores.enter_context(closing(Answerer(end.url, cache_mb=CACHE_MB))) for end in (source, destination)
-        ]
+        answerers = [stores.enter_context(closing(end.answerer())) for end in (source, destination)]
         comparison = Comparison(*answerers, now=now)
         for done, property_ in enumerate(live, 1):
             first = first_day(source, destination, property_)

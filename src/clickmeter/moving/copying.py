@@ -2,7 +2,8 @@
 
 Events are copied in their order of arrival, and the destination remembers up to which position. Nothing needs to be
 stored together with that: what is copied again is known by its id. Events that go from the source later are found by
-the numbered removals: of each day that events went from, the destination keeps what the source has.
+the numbered removals, or, where those have no numbers, by counting once the source is closed: of each day that events
+went from, the destination keeps what the source has.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from clickmeter.model import Event
     from clickmeter.moving.end import End
     from clickmeter.storage.move import Move
-    from clickmeter.storage.protocol import EventStore, Progress
+    from clickmeter.storage.protocol import EventStore, Progress, Removal
+
+    Arrival = tuple[int, str | None, Event]
 
 BATCH_ROWS = 10_000
 MANY_MARKS = 200_000
@@ -60,14 +63,34 @@ class Copying:
             if self.move.position >= until:
                 break
 
+    def settle(self) -> None:
+        """Remove what was removed from a closed source without a number, and copy what had no place before.
+
+        Everything that is in the source is copied: where a day has as many events, it is the same ones, unless an id
+        went and came again.
+        """
+        if self._source.rolled is not None:
+            return
+        properties = [one for one in self._source.metadata.contents(salts=False).properties if one.deleted_at is None]
+        differing = [(one.property.id, day) for one in properties for day in self._differing_days(one.property.id)]
+        # First everywhere, since what came again may have come on another day.
+        for property_id, day in differing:
+            self._remove(property_id, day * DAY_MS, (day + 1) * DAY_MS)
+        if differing:
+            self._remember(position=0, anchor=None)
+            self.events(self._source.events.last_position(), lambda *_: None)
+
+    def _differing_days(self, property_id: str) -> list[int]:
+        ends = (self._source, self._destination)
+        there, copied = (end.events.tallies(property_id) for end in ends)
+        return sorted(day for day in there.keys() | copied.keys() if there.get(day) != copied.get(day))
+
     def _step(self) -> bool:
         """Take over the next removals and the next events, both of one moment; whether there were any events.
 
         In this order: an id that went and came again finds its place free. What goes after that moment goes next time.
         """
-        with self._source.events.snapshot():
-            removals = self._source.events.removals(after=self.move.generation)
-            rows = self._source.events.whole(after=self.move.position, limit=BATCH_ROWS)
+        removals, rows = self._news()
         for removal in removals:
             start = removal.day * DAY_MS
             self._remove(removal.property_id, start, start + DAY_MS)
@@ -77,6 +100,15 @@ class Copying:
             self._remember(position=rows[-1][0], anchor=rows[-1][2].event_id)
         return bool(rows)
 
+    def _news(self) -> tuple[list[Removal], list[Arrival]]:
+        """The next removals and the next events; where removals have no numbers, `settle` follows them at the end."""
+        after = self.move.position
+        if self._source.rolled is None:
+            return [], self._source.events.whole(after=after, limit=BATCH_ROWS)
+        events = self._source.rolled.events
+        with events.snapshot():
+            return events.removals(after=self.move.generation), events.whole(after=after, limit=BATCH_ROWS)
+
     def _store(self, batches: list[Batch]) -> None:
         counts = self._destination.events.adopt(batches)
         unknown = [batch for batch, count in zip(batches, counts, strict=True) if count is None]
@@ -85,31 +117,34 @@ class Copying:
             self.metadata()
             self._destination.events.adopt(unknown)
 
-    def _remember(self, **changes: int | str) -> None:
+    def _remember(self, **changes: int | str | None) -> None:
         self.move = msgspec.structs.replace(self.move, **changes)
         self._destination.metadata.set_move(self.move)
 
     def _remove(self, property_id: str, start: int, end: int) -> None:
         """Remove from the destination what the source does not have of a range, however many events it holds."""
         source, destination = self._source.events, self._destination.events
-        many = any(
-            events.count(property_id, start=start, end=end, after=0, limit=MANY_MARKS) == MANY_MARKS
-            for events in (source, destination)
-        )
-        if many and end - start > 1:
+        # In this order: what is not in the source by then, has gone, even if its id has come again.
+        copied = marks(destination, property_id, start, end)
+        there = copied and marks(source, property_id, start, end)
+        if copied is None or there is None:
             middle = (start + end) // 2
             self._remove(property_id, start, middle)
             self._remove(property_id, middle, end)
             return
-        # In this order: what is not in the source by then, has gone, even if its id has come again.
-        copied = marks(destination, property_id, start, end)
-        gone = sorted(id_ for id_, _ in copied - marks(source, property_id, start, end))
+        gone = sorted(id_ for id_, _ in copied - there)
         for at in range(0, len(gone), BATCH_ROWS):
             destination.remove(property_id, gone[at : at + BATCH_ROWS], start=start, end=end)
 
 
-def marks(events: EventStore, property_id: str, start: int, end: int) -> set[tuple[str, int]]:
-    return {mark for chunk in events.marks(property_id, start=start, end=end) for mark in chunk}
+def marks(events: EventStore, property_id: str, start: int, end: int) -> set[tuple[str, int]] | None:
+    """What tells the events of a range from all others; None when they are too many to be looked at together."""
+    found: set[tuple[str, int]] = set()
+    for chunk in events.marks(property_id, start=start, end=end):
+        found.update(chunk)
+        if len(found) > MANY_MARKS and end - start > 1:
+            return None
+    return found
 
 
 def by_property(rows: Sequence[tuple[str | None, Event]]) -> list[Batch]:
@@ -123,13 +158,13 @@ def by_property(rows: Sequence[tuple[str | None, Event]]) -> list[Batch]:
 
 def require_same(source: End, move: Move) -> None:
     """Raise unless the source is the one that was copied from so far."""
-    anchor = source.events.event_at(move.position)
-    if (
-        source.events.identity() != move.source
-        or source.events.last_position() < move.position
-        or source.events.generation() < move.generation
-        or anchor not in (None, move.anchor)
-    ):
+    events = source.events
+    generation = source.rolled.events.generation() if source.rolled else 0
+    next_ones = events.whole(after=move.position - 1, limit=1) if move.position else []
+    # The event there may have been removed since.
+    is_other = any(position == move.position and one.event_id != move.anchor for position, _, one in next_ones)
+    is_behind = events.last_position() < move.position or generation < move.generation
+    if is_other or is_behind or events.identity() != move.source:
         raise Refusal(
             "store_unavailable",
             f"{source.name} is not the database that was copied so far, or it was restored from a backup since;"

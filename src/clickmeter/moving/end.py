@@ -8,70 +8,136 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.errors import Refusal
+from clickmeter.reporting import Answerer
 from clickmeter.segments.roller import Roller
-from clickmeter.storage.open import engine_of, lock_server, open_events, open_metadata, open_rollups
+from clickmeter.storage.open import (
+    engine_of,
+    is_server_running,
+    lock_server,
+    open_events,
+    open_metadata,
+    open_rollups,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clickmeter.storage.protocol import EventStore, MetadataStore, Progress, RollupStore
+    from clickmeter.storage.protocol import EventStore, MetadataStore, Progress, RolledEvents, RollupStore
 
 PASSWORD = re.compile(r"([?&])password=[^&]*&?")
 HOLD_SECONDS = 10
 LOOK_SECONDS = 0.2
+CACHE_MB = 192
+LOCK = "move"
+
+
+class Urls(NamedTuple):
+    """Where an end is: everything but events, and events, where those are kept apart."""
+
+    database: str
+    events: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Both, without passwords."""
+        return shown(self.database) + (f" with {shown(self.events)}" if self.events else "")
+
+
+class Rolled(NamedTuple):
+    """Events that are rolled up, whose removals are numbered, and the rollups."""
+
+    events: RolledEvents
+    rollups: RollupStore
 
 
 class End(NamedTuple):
-    """A database with its stores. `name` is its URL without a password."""
+    """A database with its stores."""
 
-    url: str
-    name: str
+    urls: Urls
     metadata: MetadataStore
     events: EventStore
-    rollups: RollupStore | None = None
-    """Of a destination that has any."""
+    rolled: Rolled | None = None
+    """The same events, where rollups are made of them."""
+
+    @property
+    def name(self) -> str:
+        return self.urls.name
+
+    def answerer(self) -> Answerer:
+        """What answers reports of it."""
+        return Answerer(self.urls.events or self.urls.database, metadata_url=self.urls.database, cache_mb=CACHE_MB)
 
     def roll_up(self, told: Progress) -> None:
         """Roll up every event there is."""
-        if self.rollups is None:
+        if self.rolled is None:
             return
-        if self.rollups.elect() is None:
+        if self.rolled.rollups.elect() is None:
             raise served(self.name)
-        roller, target = Roller(self.events, self.rollups), self.events.last_position()
+        roller, target = Roller(*self.rolled), self.events.last_position()
         while roller.step().more:
             told(roller.watermark, target)
         roller.renew()
         roller.end()
 
-    def hold(self) -> None:
-        """Keep others from this destination; raises when somebody is at work on it."""
-        give_up_at = time.monotonic() + HOLD_SECONDS
-        while self.rollups is not None and self.rollups.elect() is None:
-            # What a killed process held is let go of when the database notices.
-            if time.monotonic() > give_up_at:
-                raise served(self.name)
-            time.sleep(LOOK_SECONDS)
+    def roll_up_unserved(self, told: Progress) -> None:
+        """The same for a source, unless it has a server that does."""
+        if self.rolled is not None and not is_server_running(self.urls.database):
+            with closing(lock_server(self.urls.database)):
+                self.roll_up(told)
 
 
 @contextmanager
-def opened_source(url: str) -> Iterator[End]:
+def opened_source(urls: Urls) -> Iterator[End]:
     """The end to move from, which must be there, and may be served."""
-    engine_of(url).require_store(url)
-    with closing(open_metadata(url)) as metadata, closing(open_events(url)) as events:
-        yield End(url, shown(url), metadata, events)
+    engine_of(urls.database).require_store(urls.database)
+    with opened(urls) as end:
+        yield end
 
 
 @contextmanager
-def opened_destination(url: str) -> Iterator[End]:
+def opened_destination(urls: Urls) -> Iterator[End]:
     """The end to move to, made when it is not there, and kept from others: neither a server nor a second move."""
+    with closing(lock_server(urls.database)), opened(urls, writes=True) as end:
+        if end.rolled is None:
+            with held(end):
+                yield end
+        else:
+            hold(end.rolled.rollups, end.name)
+            yield end
+
+
+@contextmanager
+def opened(urls: Urls, *, writes: bool = False) -> Iterator[End]:
     with ExitStack() as stores:
-        stores.enter_context(closing(lock_server(url)))
-        metadata = stores.enter_context(closing(open_metadata(url)))
-        events = stores.enter_context(closing(open_events(url, server_writes=True)))
-        rollups = stores.enter_context(closing(open_rollups(url, events)))
-        end = End(url, shown(url), metadata, events, rollups)
-        end.hold()
-        yield end
+        metadata = stores.enter_context(closing(open_metadata(urls.database)))
+        if urls.events:
+            apart = stores.enter_context(closing(open_events(urls.events, metadata_url=urls.database)))
+            yield End(urls, metadata, apart)
+            return
+        events = stores.enter_context(closing(open_events(urls.database, server_writes=writes)))
+        rollups = stores.enter_context(closing(open_rollups(urls.database, events)))
+        yield End(urls, metadata, events, Rolled(events, rollups))
+
+
+@contextmanager
+def held(end: End) -> Iterator[None]:
+    """Keep other moves away, where no rollups are there to be elected for."""
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(end.metadata.exclusive(LOCK))
+        except Refusal:
+            raise served(end.name) from None
+        yield
+
+
+def hold(rollups: RollupStore, name: str) -> None:
+    """Keep others away for as long as the rollups are open; raises when somebody is at work."""
+    give_up_at = time.monotonic() + HOLD_SECONDS
+    while rollups.elect() is None:
+        # What a killed process held is let go of when the database notices.
+        if time.monotonic() > give_up_at:
+            raise served(name)
+        time.sleep(LOOK_SECONDS)
 
 
 def served(name: str) -> Refusal:

@@ -62,6 +62,8 @@ def finish(source: End, destination: End, watch: Watch) -> None:
     """
     if not is_moved(source):
         copy(source, destination, watch)
+        with watch("Rolling up the old one") as told:
+            source.roll_up_unserved(told)
         close(source, destination)
         try:
             copy_rest(source, destination, watch)
@@ -103,7 +105,7 @@ def begun(source: End, destination: End) -> Move:
         phase="copying",
         other=source.name,
         source=source.events.identity(),
-        generation=source.events.generation(),
+        generation=source.rolled.events.generation() if source.rolled else 0,
     )
     decide(destination.metadata, move)
     return move
@@ -133,6 +135,7 @@ def copy_rest(source: End, destination: End, watch: Watch) -> None:
     copying = Copying(source, destination, move)
     with watch("Copying the rest") as told:
         copying.catch_up(told)
+        copying.settle()
     with watch("Rolling up") as told:
         destination.roll_up(told)
     with watch("Comparing reports") as told:

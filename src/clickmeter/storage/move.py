@@ -11,8 +11,10 @@ from clickmeter.model import Key, Property, Rejections
 
 RETRY_SECONDS = 5
 """What clients are told to wait while a database takes nothing."""
-OWN_SECRETS = frozenset({"events identity"})
-"""Secrets that tell a database from others, and stay where they are."""
+OWN_SECRETS = frozenset({"events identity", "visitor key"})
+"""Secrets of what is stored in one place alone, which stay there."""
+MARK_BITS = 28
+"""Of a received_at, so many tell days apart, and add up without overflowing."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,13 +12,14 @@ from starlette.routing import Route
 
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
+from clickmeter.hosting import Processes
 from clickmeter.ingest.geo import Geo
 from clickmeter.ingest.removing import Removing
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
 from clickmeter.storage.move import require_open
-from clickmeter.storage.open import open_metadata
+from clickmeter.storage.open import keeps_events_alone, open_metadata
 from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
@@ -34,6 +35,7 @@ from clickmeter.web.rejections import RejectionCounts
 from clickmeter.web.reports import Reports
 from clickmeter.web.salts import Salts
 from clickmeter.web.upkeep import Upkeep
+from clickmeter.worker import Urls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,9 +91,12 @@ class Server:
     def __init__(self, settings: Settings, *, rolls: bool, figures: Path | None) -> None:
         url = settings.database_url
         self._metadata = Metadata(lambda: open_metadata(url))
-        self._writer = Writer(url)
-        self._rolling = Rolling(url) if rolls else None
-        self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
+        self._processes = Processes(
+            Urls(url, settings.events_at), report_workers=settings.report_workers, cache_mb=settings.report_cache_mb
+        )
+        self._writer = Writer(self._processes.storing)
+        self._rolling = Rolling(url) if rolls and not keeps_events_alone(settings.events_at) else None
+        self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
         self._salts = Salts(self._metadata)
         self._rejections = RejectionCounts(self._metadata)
@@ -112,10 +117,11 @@ class Server:
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
-        for warning in await self._metadata.run(lambda store: store.warnings()):
-            log.warning("%s", warning)
         await self._gate.start()
+        await self._processes.start()
         await self._writer.start()
+        for warning in await self._warnings():
+            log.warning("%s", warning)
         if self._rolling is not None:
             await self._rolling.start()
         await self._pool.start()
@@ -190,6 +196,7 @@ class Server:
         if self._rolling is not None:
             await self._rolling.stop()
         await self._pool.stop()
+        await self._processes.stop()
         await self._gate.stop()
         await self._metadata.stop()
 
@@ -211,12 +218,15 @@ class Server:
     async def ready(self, _: Request) -> Response:
         """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
-        warnings = await self._metadata.run(lambda store: store.warnings())
+        warnings = await self._warnings()
         require_open(await self._metadata.run(lambda store: store.closed()))
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
         return JSONResponse({"status": "ok", **({"warnings": warnings} if warnings else {})})
+
+    async def _warnings(self) -> list[str]:
+        return [*await self._metadata.run(lambda store: store.warnings()), *self._writer.warnings]
 
     async def openapi(self, _: Request) -> Response:
         """This API, described."""

@@ -17,7 +17,7 @@ from clickmeter.storage.postgres.rollups import PostgresRollups
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clickmeter.storage.protocol import EventStore, Finding, Progress
+    from clickmeter.storage.protocol import Finding, Progress, RolledEvents
 
 
 MANY_SERVERS = True
@@ -48,7 +48,7 @@ def open_events(url: str, *, server_writes: bool) -> PostgresEvents:
     return PostgresEvents(url, writer=server_writes)
 
 
-def open_rollups(url: str, events: EventStore) -> PostgresRollups:  # noqa: ARG001 - the events know where they are
+def open_rollups(url: str, events: RolledEvents) -> PostgresRollups:  # noqa: ARG001 - the events know where they are
     assert isinstance(events, PostgresEvents)
     return PostgresRollups(events)
 

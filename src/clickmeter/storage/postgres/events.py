@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.event_key import event_id_of, event_key
+from clickmeter.storage.move import MARK_BITS
 from clickmeter.storage.postgres import removal
 from clickmeter.storage.postgres.append import append
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.protocol import NEWEST, Erased
 from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event
+from clickmeter.storage.segment import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,6 +108,16 @@ class PostgresEvents:
             while rows := cursor.fetchmany(CHUNK_ROWS):
                 yield [(event_id_of(key, text), received_at) for key, text, received_at in rows]
 
+    def tallies(self, property_id: str) -> dict[int, tuple[int, int]]:
+        sql = f"""
+            SELECT ts / {DAY_MS}, count(*), sum(received_at & {2**MARK_BITS - 1})::bigint FROM events
+            WHERE property_no = {PROPERTY_NO} GROUP BY 1
+        """
+        with self.database.transaction():
+            self.database.run("SET LOCAL statement_timeout = 0")
+            rows = self.database.run(sql, (property_id,)).fetchall()
+        return {day: (events, total) for day, events, total in rows}
+
     def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
         number = self._number(property_id)
         keys = [event_key(event_id) for event_id in event_ids]
@@ -193,6 +205,9 @@ class PostgresEvents:
         rows = self.database.rows(f"SELECT {PROPERTY_NO}", (property_id,))
         number: int | None = rows[0][0]
         return number
+
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
 
     def check(self) -> None:
         with self.database.transaction():

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.event_key import event_id_of, event_key
+from clickmeter.storage.move import MARK_BITS
 from clickmeter.storage.protocol import NEWEST, Erased
 from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event, to_row
+from clickmeter.storage.segment import DAY_MS
 from clickmeter.storage.sqlite import removal
 from clickmeter.storage.sqlite.contents import refuse_if_closed
 from clickmeter.storage.sqlite.file import open_file, translated
@@ -137,6 +139,15 @@ class SqliteEvents:
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield [(event_id_of(key, text), received_at) for key, text, received_at in rows]
 
+    def tallies(self, property_id: str) -> dict[int, tuple[int, int]]:
+        sql = f"""
+            SELECT ts / {DAY_MS}, count(*), sum(received_at & {2**MARK_BITS - 1}) FROM events INDEXED BY events_by_time
+            WHERE property_no = {PROPERTY_NO} GROUP BY 1
+        """
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(sql, (property_id,)).fetchall()
+        return {day: (events, total) for day, events, total in rows}
+
     def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
         with translated(self._path):
             number = self._number(property_id)
@@ -235,6 +246,9 @@ class SqliteEvents:
     def _number(self, property_id: str) -> int | None:
         number: int | None = self._connection.execute(f"SELECT {PROPERTY_NO}", (property_id,)).get
         return number
+
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
 
     def check(self) -> None:
         with translated(self._path), transaction(self._connection):

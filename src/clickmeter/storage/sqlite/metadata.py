@@ -10,10 +10,10 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Rejections
+from clickmeter.model import Batch, Rejections
 from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
-from clickmeter.storage.sqlite import contents
-from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
+from clickmeter.storage.sqlite import contents, removal
+from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, locked, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
@@ -46,6 +46,19 @@ class SqliteMetadata:
                 "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
             )
         return bytes(self._rows("SELECT value FROM store WHERE name = ?", (f"secret:{name}",))[0][0])
+
+    def note(self, name: str) -> bytes | None:
+        rows = self._rows("SELECT value FROM store WHERE name = ?", (f"note:{name}",))
+        return bytes(rows[0][0]) if rows else None
+
+    def set_note(self, name: str, content: bytes) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute("REPLACE INTO store VALUES (?, ?)", (f"note:{name}", content))
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        with locked(f"{self._path}-{name}.lock"):
+            yield
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
         values = to_columns(msgspec.structs.asdict(property_))
@@ -86,6 +99,9 @@ class SqliteMetadata:
                 "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
             )
             return bool(self._connection.changes())
+
+    def deleted_properties(self) -> list[str]:
+        return [id_ for (id_,) in self._rows("SELECT id FROM properties WHERE deleted_at IS NOT NULL")]
 
     def create_key(self, key: Key) -> None:
         with translated(self._path), self._transaction():
@@ -170,6 +186,26 @@ class SqliteMetadata:
     def adopt(self, contents_: Contents) -> None:
         with translated(self._path), self._revising():
             contents.adopt(self._connection, contents_)
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        with translated(self._path):
+            number = self._connection.execute(f"SELECT {LIVE}", (property_id,)).get
+            if number is not None:
+                removal.mark_erased(self._connection, number, visitor_id, now=now)
+            return number is not None
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(
+                "SELECT id, no FROM properties WHERE erasures > 0 AND deleted_at IS NULL"
+            ).fetchall()
+            numbers: dict[str, int] = dict(rows)
+            return [
+                Batch(batch.property_id, removal.not_erased(self._connection, numbers[batch.property_id], batch.events))
+                if batch.property_id in numbers
+                else batch
+                for batch in batches
+            ]
 
     def warnings(self) -> list[str]:
         return []
