@@ -44,4 +44,4 @@ def open_events(*urls: str, **named: Any) -> Any:
     return Hasty(store) if named.get("server_writes") else store
 
 
-opening.open_events = open_events  # type: ignore[assignment]  # it takes whatever the sound one takes
+opening.open_events = open_events
