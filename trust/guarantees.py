@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, hostility, kill, power, secrecy, statements, tenants, upgrade
+from trust import answers, hostility, kill, outage, power, secrecy, statements, tenants, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -13,6 +13,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     kill.GUARANTEE,
     power.GUARANTEE,
     *answers.GUARANTEES,
+    outage.GUARANTEE,
     hostility.GUARANTEE,
     tenants.GUARANTEE,
     secrecy.GUARANTEE,

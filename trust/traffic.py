@@ -38,6 +38,8 @@ class Ledger:
         self.acknowledged: set[str] = set()
         self.refused: list[int] = []
         """The statuses of refusals, 0 where there was no answer."""
+        self.slowest = 0.0
+        """The longest that a client waited for one (s)."""
         self.wrong: list[str] = []
         """Answers that are wrong whatever else happened, as sentences."""
 
@@ -46,11 +48,14 @@ class Ledger:
         ids = {event["event_id"] for event in batch}
         known = len(ids & self.acknowledged)
         self.sent |= {event["event_id"]: event for event in batch}
+        began = time.monotonic()
         try:
             result = sender.post_events(batch)
         except ClickmeterError as error:
             self.refused.append(error.status if isinstance(error, ApiError) else 0)
             return False
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - began)
         if (result.accepted, result.rejected) != (len(batch), 0):
             self.wrong.append(f"Of {len(batch)} good events {result.accepted} were accepted, {result.rejected} not.")
         if not known <= result.duplicates <= (0 if first else len(batch)):

@@ -36,6 +36,8 @@ REPORT_SECONDS = 10
 GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
+DEAD_SECONDS = 0.1
+"""How long nobody looks at a process that was found dead: it is being started again."""
 MEBIBYTE = 1024 * 1024
 NICENESS = 3
 
@@ -103,7 +105,7 @@ class ReportPool:
             raise overloaded()
         self._queued += 1
         try:
-            worker = await asyncio.wait_for(self._idle.get(), QUEUE_SECONDS)
+            worker = await asyncio.wait_for(self._free(), QUEUE_SECONDS)
         except TimeoutError:
             raise overloaded() from None
         finally:
@@ -112,6 +114,14 @@ class ReportPool:
             return await self._ask(worker, request)
         finally:
             self._idle.put_nowait(worker)
+
+    async def _free(self) -> Worker | Seat:
+        """The next process that has nothing to do: a dead one, which refuses, only when none is alive."""
+        while True:
+            worker = await self._idle.get()
+            if worker.alive or not self.alive:
+                return worker
+            asyncio.get_running_loop().call_later(DEAD_SECONDS, self._idle.put_nowait, worker)
 
     async def _ask(self, worker: Worker | Seat, request: Request) -> Answered:
         try:

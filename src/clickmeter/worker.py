@@ -173,6 +173,8 @@ class Worker:
     async def _start_again(self) -> None:
         while not self._stopping:
             await asyncio.sleep(RESTART_PAUSE_SECONDS)
+            if self._process is not None:
+                self._process.poll()  # so that the dead one does not stay in the system's list
             try:
                 await self.start()
             except (OSError, TimeoutError, Refusal) as error:
