@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from typing import TYPE_CHECKING, ClassVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -49,6 +50,8 @@ class TimedProtocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 10.0  # from the first byte, or from connecting, to the end of the head
     body_seconds: ClassVar[float] = 30.0  # from the end of the head to the end of the body
     write_seconds: ClassVar[float] = 30.0  # for a client to take what is buffered for it
+    unread_bytes: ClassVar[int] = 64 * 1024 * 1024  # of all answers together, beyond which not reading is cut short
+    unread_seconds: ClassVar[float] = 1.0  # for a client to begin to read when there is more than that
     linger_seconds: ClassVar[float] = 2.0  # for a refused client to read why; closing at once would reset it
     max_connections: ClassVar[int] = 2_000
 
@@ -92,6 +95,7 @@ class TimedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._expect_reading()
+        self._make_room()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -173,8 +177,25 @@ class TimedProtocol(HttpToolsProtocol):
         if self._unread_bytes - self.transport.get_write_buffer_size() >= _DRAINED_BYTES:
             self._expect_reading()
         else:
-            self._log("cut", f"its answer was not read for {self.write_seconds:g} s")
+            seconds = self.loop.time() - self._write_deadline + self.write_seconds
+            self._log("cut", f"its answer was not read for {seconds:.0f} s")
             self.transport.abort()
+
+    def _make_room(self) -> None:
+        """While more waits to be read than there is room for, cut off who is not reading, those who wait longest first.
+
+        What the system's own buffers hold does not count.
+        """
+        waiting = [one for one in cast("set[TimedProtocol]", self.connections) if one._write_deadline < math.inf]
+        unread = sum(one.transport.get_write_buffer_size() for one in waiting)
+        asked_before = self.loop.time() + self.write_seconds - self.unread_seconds
+        for one in sorted(waiting, key=attrgetter("_write_deadline")):
+            if unread <= self.unread_bytes or one._write_deadline > asked_before:
+                return
+            size = one.transport.get_write_buffer_size()
+            one._check_reading()
+            if one.transport.is_closing():
+                unread -= size
 
     def _log(self, event: str, reason: str) -> None:
         """One line, whatever was sent: control characters escaped; no query, which may hold a key, and no address."""
