@@ -57,10 +57,11 @@ def run(crowd: Crowd, results: Connection) -> None:
     """Be the crowd, in a process of its own; the fates are sent when it is over."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    results.send(asyncio.run(everybody(crowd)))
+    junk = greed(crowd)  # it takes seconds, in which nobody would be waited for
+    results.send(asyncio.run(everybody(crowd, junk)))
 
 
-async def everybody(crowd: Crowd) -> list[Fate]:
+async def everybody(crowd: Crowd, junk: list[bytes]) -> list[Fate]:
     gate = asyncio.Semaphore(AT_ONCE)
     head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-Slow: "
     counted = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{"
@@ -69,28 +70,29 @@ async def everybody(crowd: Crowd) -> list[Fate]:
         *(slow("head", crowd, gate, head) for _ in range(crowd.heads)),
         *(slow("body", crowd, gate, (counted, chunked)[number % 2]) for number in range(crowd.bodies)),
         *(reader(crowd, gate) for _ in range(crowd.readers)),
-        *(greedy(crowd, number) for number in range(crowd.greedy)),
+        *(greedy(crowd, junk[number % len(junk) :] + junk[: number % len(junk)]) for number in range(crowd.greedy)),
     ]
     return [*chain.from_iterable(await asyncio.gather(*clients))]
 
 
-async def connected(crowd: Crowd, gate: asyncio.Semaphore, *, buffer: int | None = None) -> socket.socket:
+async def connected(crowd: Crowd, gate: asyncio.Semaphore, *, buffer: int | None = None) -> tuple[socket.socket, float]:
+    """A connection, and when it was asked for: the server's clock does not begin before."""
     connection = socket.socket()
     connection.setblocking(False)  # noqa: FBT003 - the standard library's own signature
     if buffer is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     async with gate:
+        begun = time.monotonic()
         await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", crowd.port))
-    return connection
+    return connection, begun
 
 
 async def slow(kind: str, crowd: Crowd, gate: asyncio.Semaphore, beginning: bytes) -> list[Fate]:
     """Begin a request and go on with it a byte at a time."""
     loop = asyncio.get_running_loop()
-    connection = await connected(crowd, gate)
+    connection, begun = await connected(crowd, gate)
     with connection:
         await loop.sock_sendall(connection, beginning)
-        begun = time.monotonic()
         dripping = asyncio.create_task(drip(connection))
         try:
             answer = await asyncio.wait_for(loop.sock_recv(connection, 65_536), crowd.seconds)
@@ -115,7 +117,7 @@ async def drip(connection: socket.socket) -> None:
 async def reader(crowd: Crowd, gate: asyncio.Semaphore) -> list[Fate]:
     """Ask for a long answer and read none of it until all is over; how much there is then shows who was cut off."""
     loop = asyncio.get_running_loop()
-    connection = await connected(crowd, gate, buffer=SMALL_BUFFER)
+    connection, _ = await connected(crowd, gate, buffer=SMALL_BUFFER)
     with connection:
         await loop.sock_sendall(connection, crowd.big_answer)
         await asyncio.sleep(crowd.seconds + ANSWERING_SECONDS)
@@ -128,9 +130,8 @@ async def reader(crowd: Crowd, gate: asyncio.Semaphore) -> list[Fate]:
         return [Fate("reader", None, str(received).encode())]
 
 
-async def greedy(crowd: Crowd, number: int) -> list[Fate]:
+async def greedy(crowd: Crowd, junk: list[bytes]) -> list[Fate]:
     """Send as much as goes down the line, over and over."""
-    junk = [*greed(crowd, random.Random(number))]
     until = time.monotonic() + crowd.greedy_seconds
     fates = []
     while time.monotonic() < until:
@@ -155,35 +156,22 @@ async def asked(reading: asyncio.StreamReader, writing: asyncio.StreamWriter, co
     return head.partition(b"\r\n")[0]
 
 
-def greed(crowd: Crowd, chance: random.Random) -> list[bytes]:
+def greed(crowd: Crowd) -> list[bytes]:
     """Bodies that cost as much as can be asked for: bombs, noise, and JSON that is nearly what is wanted."""
     bomb = gzip.compress(bytes(100 * MEBIBYTE), 9)
     envelope = f'{{"property_id": "{crowd.property_id}", "events": ['.encode()
     key = bearer(crowd.write_key)
     zipped = [("Content-Encoding", "gzip")]
-    bodies = [
+    batches = [
+        (b"0," * MEBIBYTE)[: MEBIBYTE - 100] + b"0",
+        b",".join([b'{"x":' + b"[" * 400 + b"]" * 400 + b"}"] * 999),
+        b'{"data":{' + b",".join(b'"%x":1' % number for number in range(90_000)) + b"}}",
+        b",".join([b'{"type":"a","context":{"page":{"url":"' + b"\\ud800" * 150 + b'"}}}'] * 990),
+    ]
+    return [
         request("POST", "/v1/events", zipped, bomb),
-        request("POST", "/v1/events", [], chance.randbytes(MEBIBYTE)),
+        request("POST", "/v1/events", [], random.randbytes(MEBIBYTE)),
         request("POST", "/v1/events", [], b"x" * MEBIBYTE),
         request("POST", "/v1/events", [], b"[" * MEBIBYTE),
-        request("POST", "/v1/events", key, (envelope + b"0," * MEBIBYTE)[: MEBIBYTE - 3] + b"0]}"),
-        request(
-            "POST", "/v1/events", key, envelope + b",".join([b'{"x":' + b"[" * 400 + b"]" * 400 + b"}"] * 999) + b"]}"
-        ),
-        request(
-            "POST",
-            "/v1/events",
-            key,
-            envelope + b'{"data":{' + b",".join(b'"%x":1' % n for n in range(90_000)) + b"}}]}",
-        ),
-        request(
-            "POST",
-            "/v1/events",
-            key,
-            envelope
-            + b",".join([b'{"type":"a","context":{"page":{"url":"' + b"\\ud800" * 150 + b'"}}}'] * 990)
-            + b"]}",
-        ),
+        *(request("POST", "/v1/events", key, envelope + batch + b"]}") for batch in batches),
     ]
-    chance.shuffle(bodies)
-    return bodies

@@ -151,7 +151,7 @@ class TimedProtocol(HttpToolsProtocol):
             self._stage = CLOSING
             self._deadline = now + self.write_seconds
         if now >= self._write_deadline:
-            self._check_reading()
+            self.require_reading()
         elif now >= self._deadline:
             self._expire()
         self._arm()
@@ -173,12 +173,17 @@ class TimedProtocol(HttpToolsProtocol):
         self._unread_bytes = self.transport.get_write_buffer_size()
         self._write_deadline = self.loop.time() + self.write_seconds
 
-    def _check_reading(self) -> None:
+    @property
+    def waits_since(self) -> float:
+        """When its client took something of its answer last, or began not to; infinity while it takes all."""
+        return self._write_deadline - self.write_seconds
+
+    def require_reading(self) -> None:
+        """Cut the client off unless it has taken something of its answer since."""
         if self._unread_bytes - self.transport.get_write_buffer_size() >= _DRAINED_BYTES:
             self._expect_reading()
         else:
-            seconds = self.loop.time() - self._write_deadline + self.write_seconds
-            self._log("cut", f"its answer was not read for {seconds:.0f} s")
+            self._log("cut", f"its answer was not read for {self.loop.time() - self.waits_since:.0f} s")
             self.transport.abort()
 
     def _make_room(self) -> None:
@@ -186,14 +191,16 @@ class TimedProtocol(HttpToolsProtocol):
 
         What the system's own buffers hold does not count.
         """
-        waiting = [one for one in cast("set[TimedProtocol]", self.connections) if one._write_deadline < math.inf]
+        waiting = sorted(
+            (one for one in cast("set[TimedProtocol]", self.connections) if one.waits_since < math.inf),
+            key=attrgetter("waits_since"),
+        )
         unread = sum(one.transport.get_write_buffer_size() for one in waiting)
-        asked_before = self.loop.time() + self.write_seconds - self.unread_seconds
-        for one in sorted(waiting, key=attrgetter("_write_deadline")):
-            if unread <= self.unread_bytes or one._write_deadline > asked_before:
+        for one in waiting:
+            if unread <= self.unread_bytes or one.waits_since > self.loop.time() - self.unread_seconds:
                 return
             size = one.transport.get_write_buffer_size()
-            one._check_reading()
+            one.require_reading()
             if one.transport.is_closing():
                 unread -= size
 
