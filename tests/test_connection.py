@@ -368,6 +368,22 @@ def test_a_client_that_does_not_read_is_cut(impatient: Running, log: pytest.LogC
     assert settles(lambda: impatient.app.running == 0)
 
 
+def test_when_much_is_unread_who_does_not_read_is_cut_at_once_and_the_others_are_not() -> None:
+    asked = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serve(unread_bytes=150_000, unread_seconds=0.2) as small, contextlib.ExitStack() as opened:
+        lazy, other, steady = (opened.enter_context(Client(small).send(asked)) for _ in range(3))
+        steady.socket.settimeout(5)
+        received = 0
+        for _ in range(20):
+            received += len(steady.socket.recv(1 << 20))
+            time.sleep(0.05)
+        assert settles(lambda: small.app.running == 1), "Only the one that reads is left."
+        while received < 64 << 20:
+            received += len(steady.socket.recv(1 << 20))
+        for cut in (lazy, other):
+            cut.__exit__()
+
+
 def test_a_client_that_reads_slowly_but_steadily_is_served(impatient: Running) -> None:
     with Client(impatient) as client:
         client.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")

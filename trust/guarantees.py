@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, hostility, kill, outage, power, secrecy, statements, tenants, upgrade
+from trust import answers, greed, hostility, kill, outage, power, secrecy, statements, tenants, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -15,6 +15,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     *answers.GUARANTEES,
     outage.GUARANTEE,
     hostility.GUARANTEE,
+    greed.GUARANTEE,
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from typing import TYPE_CHECKING, ClassVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -49,6 +50,8 @@ class TimedProtocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 10.0  # from the first byte, or from connecting, to the end of the head
     body_seconds: ClassVar[float] = 30.0  # from the end of the head to the end of the body
     write_seconds: ClassVar[float] = 30.0  # for a client to take what is buffered for it
+    unread_bytes: ClassVar[int] = 64 * 1024 * 1024  # of all answers together, beyond which not reading is cut short
+    unread_seconds: ClassVar[float] = 1.0  # for a client to begin to read when there is more than that
     linger_seconds: ClassVar[float] = 2.0  # for a refused client to read why; closing at once would reset it
     max_connections: ClassVar[int] = 2_000
 
@@ -92,6 +95,7 @@ class TimedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._expect_reading()
+        self._make_room()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -147,7 +151,7 @@ class TimedProtocol(HttpToolsProtocol):
             self._stage = CLOSING
             self._deadline = now + self.write_seconds
         if now >= self._write_deadline:
-            self._check_reading()
+            self.require_reading()
         elif now >= self._deadline:
             self._expire()
         self._arm()
@@ -169,12 +173,36 @@ class TimedProtocol(HttpToolsProtocol):
         self._unread_bytes = self.transport.get_write_buffer_size()
         self._write_deadline = self.loop.time() + self.write_seconds
 
-    def _check_reading(self) -> None:
+    @property
+    def waits_since(self) -> float:
+        """When its client took something of its answer last, or began not to; infinity while it takes all."""
+        return self._write_deadline - self.write_seconds
+
+    def require_reading(self) -> None:
+        """Cut the client off unless it has taken something of its answer since."""
         if self._unread_bytes - self.transport.get_write_buffer_size() >= _DRAINED_BYTES:
             self._expect_reading()
         else:
-            self._log("cut", f"its answer was not read for {self.write_seconds:g} s")
+            self._log("cut", f"its answer was not read for {self.loop.time() - self.waits_since:.0f} s")
             self.transport.abort()
+
+    def _make_room(self) -> None:
+        """While more waits to be read than there is room for, cut off who is not reading, those who wait longest first.
+
+        What the system's own buffers hold does not count.
+        """
+        waiting = sorted(
+            (one for one in cast("set[TimedProtocol]", self.connections) if one.waits_since < math.inf),
+            key=attrgetter("waits_since"),
+        )
+        unread = sum(one.transport.get_write_buffer_size() for one in waiting)
+        for one in waiting:
+            if unread <= self.unread_bytes or one.waits_since > self.loop.time() - self.unread_seconds:
+                return
+            size = one.transport.get_write_buffer_size()
+            one.require_reading()
+            if one.transport.is_closing():
+                unread -= size
 
     def _log(self, event: str, reason: str) -> None:
         """One line, whatever was sent: control characters escaped; no query, which may hold a key, and no address."""
