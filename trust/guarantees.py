@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import kill, upgrade
+from trust import answers, kill, outage, power, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
 GUARANTEES: tuple[Guarantee, ...] = (
     kill.GUARANTEE,
+    power.GUARANTEE,
+    *answers.GUARANTEES,
+    outage.GUARANTEE,
     upgrade.GUARANTEE,
 )

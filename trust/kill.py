@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trust.account import questions, wrong_in
 from trust.guarantee import Guarantee, Outcome
-from trust.traffic import Ledger, under_load
+from trust.traffic import Ledger, Load, under_load
 
 if TYPE_CHECKING:
     import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trust.guarantee import Trial
 
 ROUNDS, FULL_ROUNDS = 50, 1_000
-CLIENTS = 6
+LOAD = Load(clients=6)
 ROUNDS_OF_A_PROPERTY = 5
 """So many kills it lives through; then another is used, as the reports of a few thousand events are counted by hand."""
 QUESTIONS = 4
@@ -37,7 +37,7 @@ def check(trial: Trial) -> Outcome:
             if number % ROUNDS_OF_A_PROPERTY == 0:
                 site, ledger = service.new_site(timezone=chance.choice(["UTC", "Europe/Berlin"])), Ledger()
             victim = chance.choice(VICTIMS)
-            with under_load(site, ledger, f"{trial.seed} round {number}", clients=CLIENTS):
+            with under_load(site, ledger, f"{trial.seed} round {number}", LOAD):
                 time.sleep(chance.uniform(0.1, 0.3))
                 kill(service, victim, chance)
             if victim not in CHILDREN:

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from histories import CAMPAIGNS, CHROME, GOOGLEBOT, IPHONE, PATHS, REFERRERS, SESSIONS, VISITORS
 
@@ -38,6 +38,8 @@ class Ledger:
         self.acknowledged: set[str] = set()
         self.refused: list[int] = []
         """The statuses of refusals, 0 where there was no answer."""
+        self.slowest = 0.0
+        """The longest that a client waited for one (s)."""
         self.wrong: list[str] = []
         """Answers that are wrong whatever else happened, as sentences."""
 
@@ -46,11 +48,14 @@ class Ledger:
         ids = {event["event_id"] for event in batch}
         known = len(ids & self.acknowledged)
         self.sent |= {event["event_id"]: event for event in batch}
+        began = time.monotonic()
         try:
             result = sender.post_events(batch)
         except ClickmeterError as error:
             self.refused.append(error.status if isinstance(error, ApiError) else 0)
             return False
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - began)
         if (result.accepted, result.rejected) != (len(batch), 0):
             self.wrong.append(f"Of {len(batch)} good events {result.accepted} were accepted, {result.rejected} not.")
         if not known <= result.duplicates <= (0 if first else len(batch)):
@@ -60,53 +65,69 @@ class Ledger:
         return True
 
 
+class Load(NamedTuple):
+    """How many clients send, and how each of them does."""
+
+    clients: int
+    patience: float = PATIENCE_SECONDS
+    """How long it waits for an answer (s)."""
+    pause: float = 0
+    """How long it rests between two batches (s)."""
+    persists: bool = False
+    """Whether it sends each batch until it is acknowledged, also when it is told to stop."""
+
+
 class Client(threading.Thread):
     """Sends batches until it is told to stop, one in five of them again, now or much later."""
 
-    def __init__(self, site: Site, ledger: Ledger, stopping: threading.Event, seed: str, *, persists: bool) -> None:
-        """A client that `persists` sends each batch until it is acknowledged, also when it is told to stop."""
+    def __init__(
+        self, sender: EventSender, ledger: Ledger, stopping: threading.Event, load: Load, chance: random.Random
+    ) -> None:
         super().__init__()
-        self._site = site
+        self._sender = sender
         self._ledger = ledger
         self._stopping = stopping
-        self._chance = random.Random(seed)
-        self._persists = persists
+        self._load = load
+        self._chance = chance
 
     def run(self) -> None:
-        site = self._site
-        with EventSender(
-            site.service.url, property_id=site.id, write_key=site.write_key, timeout=PATIENCE_SECONDS
-        ) as sender:
+        with self._sender:
             while not self._stopping.is_set():
                 if self._ledger.batches and self._chance.random() < RE_SENT:
-                    self._deliver(sender, self._chance.choice(self._ledger.batches), first=False)
+                    self._deliver(self._chance.choice(self._ledger.batches), first=False)
                 else:
                     batch = [made_up(self._chance) for _ in range(self._chance.randint(1, 5))]
-                    self._deliver(sender, batch, first=True)
+                    self._deliver(batch, first=True)
                     self._ledger.batches.append(batch)
+                time.sleep(self._load.pause)
 
-    def _deliver(self, sender: EventSender, batch: list[Event], *, first: bool) -> None:
+    def _deliver(self, batch: list[Event], *, first: bool) -> None:
         give_up_at = time.monotonic() + JOIN_SECONDS / 2
-        acknowledged = self._ledger.send(sender, batch, first=first)
-        while not acknowledged and self._persists and time.monotonic() < give_up_at:
+        acknowledged = self._ledger.send(self._sender, batch, first=first)
+        while not acknowledged and self._load.persists and time.monotonic() < give_up_at:
             time.sleep(PAUSE_SECONDS)
-            acknowledged = self._ledger.send(sender, batch, first=False)
+            acknowledged = self._ledger.send(self._sender, batch, first=False)
 
 
 @contextmanager
-def under_load(site: Site, ledger: Ledger, seed: str, *, clients: int, persist: bool = False) -> Iterator[list[Client]]:
-    """Clients send to the property while the block runs; after it they have ended."""
+def under_load(site: Site, ledger: Ledger, seed: str, load: Load, *, url: str | None = None) -> Iterator[None]:
+    """Clients send to the property, at another address if one is given, until the block ends."""
     stopping = threading.Event()
-    started = [Client(site, ledger, stopping, f"{seed} client {number}", persists=persist) for number in range(clients)]
-    for client in started:
+    key: dict[str, Any] = {"property_id": site.id, "write_key": site.write_key}
+    senders = [EventSender(url or site.service.url, **key, timeout=load.patience) for _ in range(load.clients)]
+    clients = [
+        Client(sender, ledger, stopping, load, random.Random(f"{seed} client {number}"))
+        for number, sender in enumerate(senders)
+    ]
+    for client in clients:
         client.start()
     try:
-        yield started
+        yield
     finally:
         stopping.set()
-        for client in started:
+        for client in clients:
             client.join(JOIN_SECONDS)
-    if any(client.is_alive() for client in started):
+    if any(client.is_alive() for client in clients):
         ledger.wrong.append(f"A client still waited for an answer {JOIN_SECONDS} seconds after the load had ended.")
 
 

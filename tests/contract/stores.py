@@ -24,6 +24,8 @@ from clickmeter.storage.open import open_events, open_metadata, open_rollups
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from clickmeter.model import Event
+
 NUMBERS = count()
 CACHE_MB = 1
 CURSOR_KEY = bytes(32)
@@ -75,12 +77,16 @@ class Stores:
 
     def append(self, property_: Property, sent: Iterable[list[dict[str, Any]]]) -> None:
         """Store batches as the server would, one transaction each."""
+        for batch in sent:
+            self.events.append([Batch(property_.id, self.accepted(property_, batch))])
+
+    def accepted(self, property_: Property, sent: list[dict[str, Any]]) -> list[Event]:
+        """The rows of a batch without faults."""
         agent = describe("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
         arrival = Arrival(property_, RECEIVED_AT, agent, language=None, place=NOWHERE, prefetch=False)
-        for batch in sent:
-            outcome = accept(decode(json.dumps({"events": batch}).encode()).events, arrival)
-            assert outcome.accepted == len(batch)
-            self.events.append([Batch(property_.id, outcome.events)])
+        outcome = accept(decode(json.dumps({"events": sent}).encode()).events, arrival)
+        assert outcome.accepted == len(sent)
+        return outcome.events
 
     def roll(self, steps: int | None = None) -> None:
         """Take so many steps, or all there are to take."""
