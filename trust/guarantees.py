@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, kill, outage, power, upgrade
+from trust import answers, kill, outage, power, restart, stop, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -14,5 +14,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     power.GUARANTEE,
     *answers.GUARANTEES,
     outage.GUARANTEE,
+    stop.GUARANTEE,
+    restart.GUARANTEE,
     upgrade.GUARANTEE,
 )
