@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, greed, hostility, kill, outage, power, secrecy, statements, tenants, upgrade
+from trust import answers, greed, hostility, kill, outage, power, restart, secrecy, statements, stop, tenants, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -19,5 +19,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,
+    stop.GUARANTEE,
+    restart.GUARANTEE,
     upgrade.GUARANTEE,
 )
