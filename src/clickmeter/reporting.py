@@ -7,6 +7,7 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from contextlib import closing, contextmanager
@@ -36,6 +37,7 @@ GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
 MEBIBYTE = 1024 * 1024
+NICENESS = 3
 
 MODULE = "clickmeter.reporting"
 
@@ -252,6 +254,8 @@ def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
 def main() -> None:
     """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
     logs.configure_as()
+    # A dear report may take a core for seconds; whoever takes events in goes first.
+    os.nice(NICENESS)
     with opened(given_urls(), cache_mb=int(sys.argv[2])) as handle:
         answer_requests(handle)
 

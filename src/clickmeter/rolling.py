@@ -70,6 +70,8 @@ class Rolling:
 
     async def catch_up(self) -> None:
         """Let the roller take what has come, if that takes no more than a moment."""
+        if self.behind:
+            return  # it would not be done in a moment: most likely it has another property's flood to take
         # A stint under way may have begun before the last event came: what it leaves, the report takes from raw.
         await asyncio.wait([self._begin()], timeout=MOMENT_SECONDS)
 

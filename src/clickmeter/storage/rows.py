@@ -43,7 +43,11 @@ SELECT_KEY = """
 
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:
-    key = event_key(event.event_id)
+    return to_keyed_row(number, event_key(event.event_id), event)
+
+
+def to_keyed_row(number: int, key: bytes, event: Event) -> tuple[Any, ...]:
+    """The same for one whose key is known already."""
     values = list(values_of(event))
     values[URL] = without_prefix(event.url, event)
     return (number, key, stored_text(key, event.event_id), *values)

@@ -18,10 +18,10 @@ import psycopg
 
 from clickmeter.storage.event_key import event_key
 from clickmeter.storage.postgres.removal import NO_ERASURE, not_erased
-from clickmeter.storage.rows import STORED_AS_THEY_ARE, to_row
+from clickmeter.storage.rows import STORED_AS_THEY_ARE, to_keyed_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from clickmeter.model import Batch, Event
     from clickmeter.storage.postgres.connection import Database
@@ -105,8 +105,13 @@ class Attempt:
     def _store_keys(self, firsts: dict[Key, First]) -> set[Key]:
         if not firsts:
             return set()
-        numbers, keys = zip(*firsts, strict=True)
-        return {*self._database.run(KEYS, ([*numbers], [*keys])).fetchall()}
+        return {*self._database.run(KEYS, literals(firsts)).fetchall()}
+
+
+def literals(keys: Iterable[Key]) -> tuple[str, str]:
+    """The numbers and the keys as arrays in PostgreSQL's text: a third of the time psycopg takes for lists of bytes."""
+    numbers, texts = zip(*((str(number), f'"\\\\x{key.hex()}"') for number, key in keys), strict=True)
+    return f"{{{','.join(numbers)}}}", f"{{{','.join(texts)}}}"
 
 
 def append(database: Database, batches: Sequence[Batch]) -> Counts:
@@ -168,8 +173,8 @@ def counts_of(batches: Sequence[Batch], numbers: dict[str, int], stored: Sequenc
 def copy(session: psycopg.Connection[Any], events: Sequence[tuple[Key, Event]]) -> None:
     with session.cursor() as cursor, cursor.copy(f"COPY staged ({NAMES}) FROM STDIN (FORMAT binary)".encode()) as into:
         into.set_types(TYPES)
-        for (number, _), event in events:
-            into.write_row(to_row(number, event))
+        for (number, key), event in events:
+            into.write_row(to_keyed_row(number, key, event))
 
 
 def commit(session: psycopg.Connection[Any]) -> None:
