@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clickmeter_client import EventSender
 from service import Service
@@ -81,7 +81,7 @@ class Wanderer(threading.Thread):
 
     def __init__(self, site: Site, servers: list[Service], ledger: Ledger, chance: random.Random) -> None:
         super().__init__()
-        key = {"property_id": site.id, "write_key": site.write_key, "timeout": PATIENCE_SECONDS}
+        key: dict[str, Any] = {"property_id": site.id, "write_key": site.write_key, "timeout": PATIENCE_SECONDS}
         self._senders = [EventSender(server.url, **key) for server in servers]
         self._ledger = ledger
         self._chance = chance

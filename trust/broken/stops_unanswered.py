@@ -7,8 +7,8 @@ from clickmeter.web import server
 
 
 async def stop(writer: Writer) -> None:
-    await writer._worker.stop()  # noqa: SLF001 - what the sound one does last
+    await writer._worker.stop()
 
 
 server.GRACEFUL_SECONDS = 0
-Writer.stop = stop  # type: ignore[method-assign]
+Writer.stop = stop  # type: ignore[method-assign, assignment]
