@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import uvicorn
 
@@ -16,6 +16,8 @@ from clickmeter.web.connection import GuardedProtocol
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
+
+PATIENCE_SECONDS = 5
 
 
 class App:
@@ -121,9 +123,16 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+class Listening(Protocol):
+    @property
+    def port(self) -> int: ...
+
+
 class Client:
-    def __init__(self, running: Running) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", running.port), timeout=5)
+    """Sends bytes as they are; an answer that takes longer than 5 seconds is a TimeoutError."""
+
+    def __init__(self, running: Listening) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE_SECONDS)
         self.file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -139,10 +148,11 @@ class Client:
 
     def answer(self) -> Answer:
         line = self.file.readline()
-        assert line.startswith(b"HTTP/1.1 "), line
+        if not line.startswith(b"HTTP/1.1 "):
+            raise ConnectionError(f"What came is no answer but {line!r}.")
         headers = {}
         while (field := self.file.readline()) != b"\r\n":
-            name, value = field.decode().split(":", 1)
+            name, value = field.decode("latin-1").split(":", 1)
             headers[name.lower()] = value.strip()
         return Answer(int(line.split()[1]), headers, self.file.read(int(headers.get("content-length", 0))))
 

@@ -18,14 +18,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from clickmeter.errors import CODES, Issue, Refusal
 from clickmeter.web.connection import GuardedProtocol
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
+from hostile_heads import AMBIGUOUS, CHUNKED, GET, POST, TOO_LARGE, head
 from sockets import Answer, Client, Running, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def assert_refused(client: Client, code: str) -> Answer:
@@ -57,10 +54,6 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.WARNING, logger="uvicorn.access")  # pytest listens to it although it is off
     caplog.set_level(logging.INFO)
     return caplog
-
-
-def head(*lines: bytes) -> bytes:
-    return b"\r\n".join((*lines, b"", b""))
 
 
 # Requests that are fine
@@ -175,83 +168,6 @@ def test_an_answer_before_the_body_leaves_the_connection_usable(running: Running
 # Framing that could be read in two ways
 
 
-AMBIGUOUS = {
-    "two hosts": head(b"GET /a HTTP/1.1", b"Host: x", b"Host: y"),
-    "two equal hosts": head(b"GET /a HTTP/1.1", b"Host: x", b"hOST: x"),
-    "no host": head(b"GET /a HTTP/1.1", b"A: b"),
-    "empty host": head(b"GET /a HTTP/1.1", b"Host:"),
-    "host with a space": head(b"GET /a HTTP/1.1", b"Host: a b"),
-    "host with a tab": head(b"GET /a HTTP/1.1", b"Host: a\tb"),
-    "host with user": head(b"GET /a HTTP/1.1", b"Host: u@h"),
-    "host with a path": head(b"GET /a HTTP/1.1", b"Host: h/a"),
-    "host list": head(b"GET /a HTTP/1.1", b"Host: a,b"),
-    "host beyond ASCII": head(b"GET /a HTTP/1.1", b"Host: \xff"),
-    "absolute form": head(b"GET http://x/a HTTP/1.1", b"Host: x"),
-    "asterisk form": head(b"OPTIONS * HTTP/1.1", b"Host: x"),
-    "authority form": head(b"CONNECT x:443 HTTP/1.1", b"Host: x"),
-    "connect to a path": head(b"CONNECT /v1/events HTTP/1.1", b"Host: x"),
-    "fragment": head(b"GET /a#b HTTP/1.1", b"Host: x"),
-    "two spaces": head(b"GET  /a HTTP/1.1", b"Host: x"),
-    "two spaces before the version": head(b"GET /a  HTTP/1.1", b"Host: x"),
-    "space in the target": head(b"GET /a b HTTP/1.1", b"Host: x"),
-    "target beyond ASCII": head(b"GET /\xc3\xa4 HTTP/1.1", b"Host: x"),
-    "NUL in the target": head(b"GET /\x00 HTTP/1.1", b"Host: x"),
-    "RTSP": head(b"GET /a RTSP/1.0", b"Host: x"),
-    "HTTP/2.0 in words": head(b"GET /a HTTP/2.0", b"Host: x"),
-    "HTTP/1.2": head(b"GET /a HTTP/1.2", b"Host: x"),
-    "HTTP/0.9": b"GET /a\r\n",
-    "lower-case method": head(b"post /a HTTP/1.1", b"Host: x"),
-    "unknown method": head(b"BREW /a HTTP/1.1", b"Host: x"),
-    "method of 10 kB": head(b"A" * 10_000 + b" /a HTTP/1.1", b"Host: x"),
-    "not HTTP": b"EHLO example.com\r\n",
-    "bare LF in the line": b"GET /a HTTP/1.1\nHost: x\n\n",
-    "bare LF before a header": b"GET /a HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
-    "bare LF at the end": b"GET /a HTTP/1.1\r\nHost: x\r\n\n",
-    "bare LF, never ended": b"GET /a HTTP/1.1\r\nHost: x\n",
-    "bare CR": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\rC: d"),
-    "NUL in a header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\0"),
-    "escape in a header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: \x1b[2J"),
-    "folded header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b", b" c"),
-    "folded first header": head(b"GET /a HTTP/1.1", b" Host: x"),
-    "space before the colon": head(b"GET /a HTTP/1.1", b"Host : x"),
-    "header without a name": head(b"GET /a HTTP/1.1", b"Host: x", b": b"),
-    "header without a colon": head(b"GET /a HTTP/1.1", b"Host: x", b"Ab"),
-    "length and encoding": CHUNKED[:-2] + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
-    "encoding and length": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "two lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\na",
-    "two equal lengths": POST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
-    "length +5": POST + b"Content-Length: +5\r\n\r\nhello",
-    "length -1": POST + b"Content-Length: -1\r\n\r\n",
-    "length 5,5": POST + b"Content-Length: 5,5\r\n\r\nhello",
-    "length 5 5": POST + b"Content-Length: 5 5\r\n\r\nhello",
-    "length 0x5": POST + b"Content-Length: 0x5\r\n\r\nhello",
-    "length empty": POST + b"Content-Length:\r\n\r\n",
-    "length of 19 digits": POST + b"Content-Length: 0000000000000000005\r\n\r\nhello",
-    "length of 20 digits": POST + b"Content-Length: 99999999999999999999\r\n\r\n",
-    "encoding gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "encoding identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
-    "encoding xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "encoding quoted": POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n',
-    "encoding twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "encoding in HTTP/1.0": b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunk size with a sign": CHUNKED + b"+5\r\nhello\r\n0\r\n\r\n",
-    "chunk size 0x5": CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n",
-    "chunk size of 17 digits": CHUNKED + b"10000000000000005\r\nhello\r\n0\r\n\r\n",
-    "chunk size empty": CHUNKED + b"\r\nhello\r\n0\r\n\r\n",
-    "chunk size in words": CHUNKED + b"five\r\nhello\r\n0\r\n\r\n",
-    "chunk size after a space": CHUNKED + b" 5\r\nhello\r\n0\r\n\r\n",
-    "chunk with bare LF": CHUNKED + b"5\nhello\r\n0\r\n\r\n",
-    "chunk without CRLF": CHUNKED + b"5\r\nhello0\r\n\r\n",
-    "chunk longer than its size": CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
-    "chunk with a huge extension": CHUNKED + b"5;" + b"a" * 9000 + b"\r\nhello\r\n0\r\n\r\n",
-    "endless chunk extension": CHUNKED + b"5;" + b"a" * 9000,
-    "huge trailers": CHUNKED + b"0\r\nA: " + b"a" * 9000 + b"\r\n\r\n",
-    "endless trailer": CHUNKED + b"0\r\nA: " + b"a" * 9000,
-    "length in a trailer": CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n",
-    "two expectations": POST + b"Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
-}
-
-
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_what_could_be_read_in_two_ways_is_refused(running: Running, log: pytest.LogCaptureFixture, name: str) -> None:
     with Client(running) as client:
@@ -307,23 +223,6 @@ def test_another_protocol_is_closed_without_an_answer(
 # Sizes
 
 
-TOO_LARGE = {
-    "65 headers": (head(b"GET /a HTTP/1.1", b"Host: x", *[b"A%d: b" % n for n in range(64)]), "headers_too_large"),
-    "16 KiB + 1": (head(b"GET /a HTTP/1.1", b"Host: x", b"A: " + b"b" * (16384 - 9 - 4)), "headers_too_large"),
-    "200,000 headers": (head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\r\n" * 200_000), "headers_too_large"),
-    "endless header": (b"GET /a HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 16_400, "headers_too_large"),
-    "endless padding": (b"GET /a HTTP/1.1\r\nHost: x\r\nA:" + b" " * 16_400, "headers_too_large"),
-    "8 KiB + 1 of target": (head(b"GET /" + b"a" * 8192 + b" HTTP/1.1", b"Host: x"), "uri_too_long"),
-    "endless target": (b"GET /" + b"a" * 8300, "uri_too_long"),
-    "body": (POST + b"Content-Length: 1048577\r\n\r\n", "body_too_large"),
-    "18 digits of body": (POST + b"Content-Length: 999999999999999999\r\n\r\n", "body_too_large"),
-    "body with expectation": (POST + b"Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n", "body_too_large"),
-    "chunked body": (CHUNKED + b"100001\r\n" + bytes(0x100001), "body_too_large"),
-    "body in small chunks": (CHUNKED + b"2\r\nhi\r\n" * 524_289, "body_too_large"),
-    "expectation": (POST + b"Expect: a miracle\r\nContent-Length: 2\r\n\r\n", "expectation_failed"),
-}
-
-
 @pytest.mark.parametrize("packet", [1 << 20, 1300])
 @pytest.mark.parametrize("name", TOO_LARGE)
 @pytest.mark.parametrize("first", [b"", GET], ids=["first", "pipelined"])
@@ -351,11 +250,14 @@ def test_a_head_request_is_refused_without_a_body(running: Running) -> None:
     assert head_bytes.endswith(b"\r\n\r\n")
 
 
-def test_a_refusal_can_carry_more_headers() -> None:
-    class Echoing(GuardedProtocol):
-        def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-            return [(b"access-control-allow-origin", dict(headers).get(b"origin", b"none")), (b"x-target", target)]
+class Echoing(GuardedProtocol):
+    """Says in a refusal what it knew of the request."""
 
+    def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        return [(b"access-control-allow-origin", dict(headers).get(b"origin", b"none")), (b"x-target", target)]
+
+
+def test_a_refusal_can_carry_more_headers() -> None:
     with serve(Echoing) as echoing:
         with Client(echoing) as client:
             client.send(POST + b"Origin: https://o\r\nContent-Length: 9999999\r\n\r\n")
@@ -365,6 +267,16 @@ def test_a_refusal_can_carry_more_headers() -> None:
             client.send(POST + b"Origin: https://o\r\nContent-Length: 0\r\n\r\nget / HTTP/1.1\r\n\r\n").answer()
             headers = assert_refused(client, "bad_request").headers
         assert (headers["access-control-allow-origin"], headers["x-target"]) == ("none", "")
+
+
+def test_what_has_come_of_a_head_is_known_when_it_is_refused_for_time_or_number() -> None:
+    with serve(Echoing, max_connections=1, head_seconds=0.3) as echoing, Client(echoing) as client:
+        client.send(POST + b"Origin: https://o\r\nOri")
+        with Client(echoing) as second:
+            surplus = assert_refused(second.send(POST + b"Origin: https://p\r\n\r\n"), "overloaded").headers
+        headers = assert_refused(client, "request_timeout").headers
+    assert (surplus["access-control-allow-origin"], surplus["x-target"]) == ("https://p", "/a")
+    assert (headers["access-control-allow-origin"], headers["x-target"]) == ("https://o", "/a")
 
 
 # Time
@@ -454,6 +366,22 @@ def test_a_client_that_does_not_read_is_cut(impatient: Running, log: pytest.LogC
             assert len(client.file.read()) < 64 << 20
     assert [record.getMessage().split()[0] for record in log.records] == ["cut"]
     assert settles(lambda: impatient.app.running == 0)
+
+
+def test_when_much_is_unread_who_does_not_read_is_cut_at_once_and_the_others_are_not() -> None:
+    asked = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serve(unread_bytes=150_000, unread_seconds=0.2) as small, contextlib.ExitStack() as opened:
+        lazy, other, steady = (opened.enter_context(Client(small).send(asked)) for _ in range(3))
+        steady.socket.settimeout(5)
+        received = 0
+        for _ in range(20):
+            received += len(steady.socket.recv(1 << 20))
+            time.sleep(0.05)
+        assert settles(lambda: small.app.running == 1), "Only the one that reads is left."
+        while received < 64 << 20:
+            received += len(steady.socket.recv(1 << 20))
+        for cut in (lazy, other):
+            cut.__exit__()
 
 
 def test_a_client_that_reads_slowly_but_steadily_is_served(impatient: Running) -> None:

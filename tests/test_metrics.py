@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from clickmeter.logs import JsonLines, split
+from clickmeter.keys import new_key
+from clickmeter.logs import TEXT, JsonLines, Lines, split
 from clickmeter.measures import Durations
 from clickmeter.web.metrics import METRICS
 from service import Service, sqlite_url
@@ -77,6 +80,20 @@ def test_what_comes_is_counted(service: Service) -> None:
     assert families == {row.name for row in METRICS}
 
 
+def test_a_dry_run_is_not_counted(service: Service) -> None:
+    site = service.new_site(bots="drop")
+    before = samples(service)
+    with site.sender() as sender:
+        event = {"event_id": "1", "type": "pageview"}
+        bot = {"type": "pageview", "context": {"user_agent": "Googlebot/2.1"}}
+        tried = sender.post_events([event, event, bot, {"type": ""}], dry_run=True)
+        assert (tried.accepted, tried.rejected) == (3, 1)
+    after = samples(service)
+    assert {name: after[name] for name in after if "_events_" in name} == {
+        name: before[name] for name in before if "_events_" in name
+    }
+
+
 def test_only_an_admin_key_and_the_token_may_read_them(service: Service) -> None:
     site = service.new_site()
     assert scrape(service, service.admin_key).status_code == 200
@@ -131,6 +148,29 @@ def test_a_message_is_told_from_its_fields() -> None:
     assert split("nothing to see") == ("nothing to see", {})
     record = logging.LogRecord("n", logging.ERROR, "", 0, "broken\nline %s", ("x",), None)
     assert "\n" not in JsonLines().format(record)
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), Lines(TEXT)], ids=["json", "text"])
+def test_no_line_has_what_is_secret_in_a_key_or_the_row_a_database_refused(formatter: logging.Formatter) -> None:
+    key, token = new_key("read", "p", now=0).text, "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
+    refused = ValueError("new row violates a check\nDETAIL:  Failing row contains (v-secret)")
+    fault = RuntimeError(f"{key} met it\nv-secret")
+    fault.__cause__ = refused
+    raised = (RuntimeError, fault, None)
+    for path in (f"/{key}", f"/x/{key[:30]}", f"/{token}/", f"/{token[:25]}"):
+        line = formatter.format(logging.LogRecord("n", logging.ERROR, "", 0, "No. path=%s", (path,), raised))
+        assert f"path={path[:3]}" in line or '"path":"' in line
+        assert not re.search(f"v-secret|{key[20:30]}|{token[4:14]}|{token[-8:]}", line)
+        assert ("ValueError: new row violates a check" in line, key[:17] in line) == (True, True)
+
+
+def test_the_last_words_of_a_process_are_a_line_too() -> None:
+    script = "from clickmeter import logs; logs.configure('info', 'json'); raise ValueError('no\\nv-secret')"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["exception"].splitlines()[-1]) == ("critical", "ValueError: no")
 
 
 def test_durations_are_counted_in_buckets() -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clickmeter.errors import Refusal
-from clickmeter.reporting import ExportRequest, ReportPool
+from clickmeter.reporting import MODULE, ExportRequest, ReportPool
+from clickmeter.worker import Urls, Worker
 from service import sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    from clickmeter.worker import Worker
 
 QUESTION = ExportRequest("nobody", after=0, limit=1, kept_from=0)
 WORKERS = 2
@@ -32,8 +31,8 @@ async def until(worker: Worker, *, alive: bool) -> None:
         await asyncio.sleep(TURN_SECONDS)
 
 
-async def ask_beside_a_dead_one(pool: ReportPool) -> None:
-    for worker in pool._workers:
+async def ask_beside_a_dead_one(pool: ReportPool, workers: list[Worker]) -> None:
+    for worker in workers:
         await die(worker)
         # One after the other, and more at once than there are processes.
         assert (await pool.ask(QUESTION)).body == b""
@@ -43,8 +42,8 @@ async def ask_beside_a_dead_one(pool: ReportPool) -> None:
         await asyncio.gather(*(pool.ask(QUESTION) for _ in range(2 * WORKERS)))
 
 
-async def ask_without_any(pool: ReportPool) -> None:
-    for worker in pool._workers:
+async def ask_without_any(pool: ReportPool, workers: list[Worker]) -> None:
+    for worker in workers:
         await die(worker)
     with pytest.raises(Refusal, match="ended; send the same request again"):
         await pool.ask(QUESTION)
@@ -52,13 +51,15 @@ async def ask_without_any(pool: ReportPool) -> None:
 
 @pytest.mark.parametrize("scenario", [ask_beside_a_dead_one, ask_without_any])
 def test_reports_go_on_beside_a_dead_process_and_are_refused_at_once_without_any(
-    tmp_path: Path, scenario: Callable[[ReportPool], Awaitable[None]]
+    tmp_path: Path, scenario: Callable[[ReportPool, list[Worker]], Awaitable[None]]
 ) -> None:
     async def run() -> None:
-        pool = ReportPool(sqlite_url(tmp_path), workers=WORKERS, cache_mb=1)
+        url = sqlite_url(tmp_path)
+        workers = [Worker(MODULE, Urls(url, url), ["1"]) for _ in range(WORKERS)]
+        pool = ReportPool(workers)
         await pool.start()
         try:
-            await scenario(pool)
+            await scenario(pool, workers)
         finally:
             await pool.stop()
 

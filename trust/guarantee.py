@@ -6,19 +6,22 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from service import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from trust.databases import Database
 
 BROKEN_BUILDS = Path(__file__).parent / "broken"
 """On the import path of a broken build's processes: its `sitecustomize` breaks what `TRUST_BROKEN` names."""
 FAILURES_KEPT = 20
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "chdb")
 
 
 class Outcome(NamedTuple):
@@ -53,6 +56,16 @@ class Trial(NamedTuple):
     def service(self, **settings: str) -> Service:
         """A server of a new database, not started; the broken build's, if one is on trial."""
         return Service(**self.database.new(self.directory), **self.build(), **settings)
+
+    @contextmanager
+    def running(self, **settings: str) -> Iterator[Service]:
+        """A server of a new database, started, and stopped again."""
+        service = self.service(**settings)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
 
     def build(self, *besides: str) -> dict[str, str]:
         """What a process of the build on trial has in its environment besides ours; the import path keeps ours.

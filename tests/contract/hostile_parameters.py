@@ -231,3 +231,28 @@ TOO_MANY = [
 ]
 
 ALL = [*DATES, *NAMES, *PLACES, *ANSWERED, *TOO_MANY]
+
+NO_PATHS = [
+    "//v1//events",
+    "/v1/events/",
+    "/V1/events",
+    "/v1/%65vents",
+    "/v1/events%00",
+    "/v1/events%2F",
+    "/v1%2Fevents",
+    "/v1/./events",
+    "/v2/events",
+    "/v1",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "/v1/properties/%2e%2e/overview",
+    "/v1/properties//overview",
+    "/v1/properties/x/overview/",
+    "/v1/properties/x/Overview",
+    "/v1/properties/x/y",
+    "/%ff",
+    "/%00",
+    "/%F0%9F%98%80",
+    "/.git/config",
+    "/*",
+]
+"""Where there is nothing."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostile import Wire, assert_problem
+from hostile_mutations import EXAMPLE, PIECES, PLACES, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,46 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service import Service, Site
-
-EXAMPLE: dict[str, Any] = {
-    "schema_version": 1,
-    "property_id": "prop_123",
-    "sent_at": "2026-01-24T18:12:33Z",
-    "events": [
-        {
-            "event_id": "01HR...",
-            "type": "pageview",
-            "ts": "2026-01-24T18:12:33Z",
-            "context": {
-                "page": {
-                    "url": "https://example.com/products/sku1",
-                    "path": "/products/sku1",
-                    "title": "Product page",
-                    "referrer": "https://google.com/",
-                },
-                "campaign": {
-                    "campaign_id": "cmp_789",
-                    "utm": {"source": "google", "medium": "cpc", "campaign": "winter-sale"},
-                },
-            },
-            "identity": {"visitor_id": "v_abc123", "session_id": "s_def456", "user_id_hash": "sha256:..."},
-            "data": {"plan": "pro", "amount": 19.9},
-        }
-    ],
-}
-
-Path = tuple[str | int, ...]
-
-
-def places(value: Any, above: Path = ()) -> Iterator[Path]:
-    """Every place in a JSON value, the root left out."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, item in items:
-        yield (*above, name)
-        yield from places(item, (*above, name))
-
-
-PLACES = [place for place in places(EXAMPLE) if place != ("property_id",)]
 
 text = st.text(st.characters(exclude_categories=()), max_size=40)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
@@ -65,33 +25,6 @@ long = st.tuples(text.filter(bool), st.sampled_from([64, 129, 257, 513, 2_049, 1
 )
 kinds = st.sampled_from(["drop", "replace", "add", "repeat"])
 mutations = st.lists(st.tuples(kinds, st.sampled_from(PLACES), values | deep | long, text), min_size=1, max_size=6)
-
-
-def has(holder: Any, step: str | int) -> bool:
-    """Whether that is still an object or a list with such a place."""
-    if isinstance(holder, list):
-        return isinstance(step, int) and step < len(holder)
-    return isinstance(holder, dict) and step in holder
-
-
-def mutated(property_id: str, changes: list[tuple[str, Path, Any, str]]) -> Any:
-    """The example with every change made whose place is still there."""
-    body = {**copy.deepcopy(EXAMPLE), "property_id": property_id}
-    for kind, (*above, name), value, key in changes:
-        holder: Any = body
-        for step in above:
-            holder = holder[step] if has(holder, step) else None
-        if not has(holder, name):
-            continue
-        if kind == "drop":
-            del holder[name]
-        elif kind == "replace":
-            holder[name] = value
-        elif kind == "add" and isinstance(holder, dict):
-            holder.setdefault(key or "x", value)
-        elif isinstance(body.get("events"), list):
-            body["events"] += [copy.deepcopy(value)] * 3
-    return body
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +59,7 @@ def test_any_mutation_is_decided_event_by_event(wire: Wire, shared_site: Site, c
 
 
 splices = st.tuples(st.integers(0, 2_000), st.integers(0, 20), st.binary(max_size=20))
-quotes = st.sampled_from(
-    [b'"', b"\\", b"\\u", b"\\ud800", b"{", b"[", b"]", b"}", b",", b":", b"1e999", b"\xff", b"\0"]
-)
+quotes = st.sampled_from(PIECES)
 
 
 @given(damage=st.lists(splices | st.tuples(st.integers(0, 2_000), st.integers(0, 3), quotes), min_size=1, max_size=4))

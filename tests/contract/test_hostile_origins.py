@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hostile import ORIGIN, Wire, assert_problem, assert_readable_by, batch
+from hostile_origins import ALLOWED, EXACT, LISTS, REFUSED
 
 from clickmeter_client import ApiError
+from sockets import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,96 +17,6 @@ if TYPE_CHECKING:
     from service import Service, Site
 
 EVENT = '{"type": "pageview"}'
-EXACT, WILD, PORT, IPV6, IDN = "exact", "wild", "port", "ipv6", "idn"
-LISTS = {
-    EXACT: ["https://example.com"],
-    WILD: ["https://*.example.com"],
-    PORT: ["http://localhost:3000", "https://example.com:443", "http://plain.example:80"],
-    IPV6: ["http://[::1]:8080"],
-    IDN: ["https://b\u00fccher.example"],
-    "null": ["null"],
-    "any": ["*"],
-    "empty": [],
-}
-ALLOWED = [
-    (EXACT, "https://example.com"),
-    (EXACT, "HTTPS://Example.COM"),
-    (WILD, "https://a.example.com"),
-    (WILD, "https://a.b-c.example.com"),
-    (WILD, "https://A.EXAMPLE.com"),
-    (PORT, "http://localhost:3000"),
-    (PORT, "https://example.com"),
-    (PORT, "http://plain.example"),
-    (IPV6, "http://[::1]:8080"),
-    (IDN, "https://xn--bcher-kva.example"),
-    ("null", "null"),
-    ("any", "https://anything.example:1"),
-    ("any", "null"),
-    ("empty", "https://anything.example"),
-    ("empty", "null"),
-    ("empty", "chrome-extension://abcdef"),
-    ("empty", "not an origin at all"),
-]
-REFUSED = [
-    *(
-        (EXACT, origin)
-        for origin in (
-            "http://example.com",
-            "https://example.com:8443",
-            "https://example.com:443",
-            "https://sub.example.com",
-            "https://example.com.evil.tld",
-            "https://evilexample.com",
-            "https://example.com.",
-            "https://example.com/",
-            "https://example.com/path",
-            "https://me@example.com",
-            "https://example.com@evil.tld",
-            "https://example.com https://evil.tld",
-            "https://evil.tld, https://example.com",
-            "https://ex\u0430mple.com".encode().decode("latin-1"),
-            "https://xn--exmple-4nf.com",
-            "https://" + "a" * 4_000 + ".example.com",
-            "null",
-            "*",
-            "https://*",
-            "example.com",
-            "//example.com",
-            "https:example.com",
-        )
-    ),
-    *(
-        (WILD, origin)
-        for origin in (
-            "https://example.com",
-            "https://evil-example.com",
-            "https://evilexample.com",
-            "https://a.example.com.evil",
-            "https://example.com.evil",
-            "http://a.example.com",
-            "https://a.example.com:8443",
-            "https://.example.com",
-            "https://*.example.com",
-            "https://a..example.com",
-            "https://evil.tld/.example.com",
-            "https://evil.tld?.example.com",
-            "https://evil.tld#.example.com",
-            "https://evil.tld\\.example.com",
-            "https://a.example.com.",
-            "https://a@b.example.com",
-            "https://%2e.example.com",
-            "null",
-        )
-    ),
-    (PORT, "http://localhost"),
-    (PORT, "http://localhost:30000"),
-    (PORT, "http://localhost:03000"),
-    (PORT, "http://127.0.0.1:3000"),
-    (IPV6, "http://[::1]"),
-    (IPV6, "http://[0:0:0:0:0:0:0:1]:8080"),
-    ("null", "https://null"),
-    ("null", "https://example.com"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +115,69 @@ def test_events_are_only_posted(wire: Wire, sites: dict[str, Site], method: str)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST, OPTIONS"
     assert_readable_by(answer, ORIGIN)
+
+
+CUT = {
+    "too many fields": (b"".join(b"A%d: b\r\n" % number for number in range(64)) + b"\r\n", 431),
+    "a huge cookie": (b"Cookie: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+    "a huge cookie without an end": (b"Cookie: " + b"x" * 20_000, 431),
+    "a second host": (b"Host: y\r\n\r\n", 400),
+    "a field with a NUL": (b"A: \0\r\n\r\n", 400),
+    "a bare LF": (b"A: b\nC: d", 400),
+    "two lengths": (b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "a body that is too long": (b"Content-Length: 2000000\r\n\r\n", 413),
+    "a wrong expectation": (b"Expect: x\r\nContent-Length: 2\r\n\r\n{}", 417),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("origin", [ORIGIN, "null"])
+def test_a_page_may_read_why_its_request_was_cut_before_its_head_was_read(
+    service: Service, name: str, origin: str
+) -> None:
+    rest, status = CUT[name]
+    with Client(service) as client:
+        client.send(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nOrigin: " + origin.encode() + b"\r\n" + rest)
+        answer = client.answer()
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert "X-Request-Id" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.example\r\nOrigin: https://b.example\r\n",
+        b"POST /v1/events?" + b"a" * 9_000 + b" HTTP/1.1\r\nOrigin: https://a.example\r\n",
+    ],
+    ids=["two origins", "a long target"],
+)
+def test_of_what_is_cut_the_first_origin_counts(service: Service, head: bytes) -> None:
+    with Client(service) as client:
+        answer = client.send(head + b"\r\n").answer()
+    assert answer.status in (400, 414)
+    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/properties HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nX: Origin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.example\rX: y\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin : https://a.example\r\n\r\n",
+        b"post /v1/events HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nOrigin: https://a.exa" + b"\0" + b"mple\r\n\r\n",
+    ],
+    ids=["another path", "in a value", "with a CR", "with a blank", "no method", "with a NUL"],
+)
+def test_what_only_looks_like_an_origin_is_none(service: Service, head: bytes) -> None:
+    with Client(service) as client:
+        answer = client.send(head).answer()
+    assert answer.status == 400
+    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_no_report_is_for_other_origins(wire: Wire, sites: dict[str, Site]) -> None:

@@ -87,6 +87,7 @@ class GuardedProtocol(TimedProtocol):
 
     def _take_head(self, data: bytes) -> bytes:
         if self._surplus:
+            self._head = data
             raise Refusal("overloaded", "Too many connections are open; try again in a second.", retry_after=1)
         seen = len(self._head)
         # old clients end a body with empty lines that are not part of it

@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from typing import TYPE_CHECKING, ClassVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clickmeter.errors import Refusal
-from clickmeter.web.framing import is_other_protocol
+from clickmeter.web.framing import is_other_protocol, legible
 from clickmeter.web.problems import new_request_id, problem_body, problem_headers
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class TimedProtocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 10.0  # from the first byte, or from connecting, to the end of the head
     body_seconds: ClassVar[float] = 30.0  # from the end of the head to the end of the body
     write_seconds: ClassVar[float] = 30.0  # for a client to take what is buffered for it
+    unread_bytes: ClassVar[int] = 64 * 1024 * 1024  # of all answers together, beyond which not reading is cut short
+    unread_seconds: ClassVar[float] = 1.0  # for a client to begin to read when there is more than that
     linger_seconds: ClassVar[float] = 2.0  # for a refused client to read why; closing at once would reset it
     max_connections: ClassVar[int] = 2_000
 
@@ -72,7 +75,7 @@ class TimedProtocol(HttpToolsProtocol):
     def refusal_headers(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """More headers for the answer to a refused request, such as those of CORS; none unless a subclass says so.
 
-        `target` and `headers` are empty when the request was refused before its head was read.
+        Of a request that was refused before its head was read they hold what `framing.legible` makes of it.
         """
         del target, headers
         return []
@@ -92,6 +95,7 @@ class TimedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._expect_reading()
+        self._make_room()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -103,9 +107,9 @@ class TimedProtocol(HttpToolsProtocol):
         """Answer with a problem document and close; only close when an answer has begun or would not be understood."""
         request_id = new_request_id()
         self._log("refused", f"{refusal.status} {refusal.code} {request_id}: {refusal.detail}")
-        begun, headers = False, self.headers
+        begun, (target, headers) = False, legible(self._head)
         if self._stage is BODY:
-            begun, headers = self._abandon_cycle(), list(self.scope["headers"])
+            begun, target, headers = self._abandon_cycle(), self.url, list(self.scope["headers"])
         self._stage = CLOSING
         self._deadline = self.loop.time() + self.linger_seconds
         self._arm()
@@ -113,7 +117,7 @@ class TimedProtocol(HttpToolsProtocol):
         if begun or is_other_protocol(self._head):
             self.transport.close()
         else:
-            self._write_problem(refusal, request_id, self.refusal_headers(self.url, headers))
+            self._write_problem(refusal, request_id, self.refusal_headers(target, headers))
             self.transport.write_eof()
 
     def _abandon_cycle(self) -> bool:
@@ -147,7 +151,7 @@ class TimedProtocol(HttpToolsProtocol):
             self._stage = CLOSING
             self._deadline = now + self.write_seconds
         if now >= self._write_deadline:
-            self._check_reading()
+            self.require_reading()
         elif now >= self._deadline:
             self._expire()
         self._arm()
@@ -169,12 +173,36 @@ class TimedProtocol(HttpToolsProtocol):
         self._unread_bytes = self.transport.get_write_buffer_size()
         self._write_deadline = self.loop.time() + self.write_seconds
 
-    def _check_reading(self) -> None:
+    @property
+    def waits_since(self) -> float:
+        """When its client took something of its answer last, or began not to; infinity while it takes all."""
+        return self._write_deadline - self.write_seconds
+
+    def require_reading(self) -> None:
+        """Cut the client off unless it has taken something of its answer since."""
         if self._unread_bytes - self.transport.get_write_buffer_size() >= _DRAINED_BYTES:
             self._expect_reading()
         else:
-            self._log("cut", f"its answer was not read for {self.write_seconds:g} s")
+            self._log("cut", f"its answer was not read for {self.loop.time() - self.waits_since:.0f} s")
             self.transport.abort()
+
+    def _make_room(self) -> None:
+        """While more waits to be read than there is room for, cut off who is not reading, those who wait longest first.
+
+        What the system's own buffers hold does not count.
+        """
+        waiting = sorted(
+            (one for one in cast("set[TimedProtocol]", self.connections) if one.waits_since < math.inf),
+            key=attrgetter("waits_since"),
+        )
+        unread = sum(one.transport.get_write_buffer_size() for one in waiting)
+        for one in waiting:
+            if unread <= self.unread_bytes or one.waits_since > self.loop.time() - self.unread_seconds:
+                return
+            size = one.transport.get_write_buffer_size()
+            one.require_reading()
+            if one.transport.is_closing():
+                unread -= size
 
     def _log(self, event: str, reason: str) -> None:
         """One line, whatever was sent: control characters escaped; no query, which may hold a key, and no address."""

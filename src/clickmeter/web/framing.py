@@ -14,11 +14,14 @@ from clickmeter.errors import Refusal
 TARGET_BYTES = 8 * 1024
 FIELDS_BYTES = 16 * 1024
 FIELDS = 64
+ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*(?=\r\n)", re.IGNORECASE)
+"""An Origin that can be echoed as it is, found in the bytes of a head."""
 
 _LINE_BYTES = TARGET_BYTES + 32  # the target, and room for the longest method and the version
 _REQUEST_LINE = re.compile(rb'(?!CONNECT )[A-Z]{1,20} (/[!"$-~]*) HTTP/1\.[01]\r\n')
 _LINE_START = re.compile(rb'[A-Z]{1,20}(?: (?:/[!"$-~]*(?: [HTP/1.0]{0,8}\r?)?)?)?')
 _LINE_START_BYTES = 64  # a line that is not HTTP shows it this early
+_LEGIBLE_LINE = re.compile(rb'[A-Z]{1,20} (/[!"$-~]*)')
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH_DIGITS = 18
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
@@ -71,6 +74,15 @@ def check_chunk_framing(overhead: int, chunks: int) -> None:
     """Refuse a chunked body with more bytes of framing (`overhead`) than so many chunks can need."""
     if overhead > _CHUNK_BYTES * chunks + _CHUNK_EXTRA_BYTES:
         raise Refusal("bad_request", "The extensions and trailers of the chunked body are too long; send none.")
+
+
+def legible(head: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """What a refused client must be answered by, as far as its head has come and whatever is wrong with it.
+
+    The target, empty when there is none, and the fields that say where the request is from.
+    """
+    line = _LEGIBLE_LINE.match(head)
+    return line[1] if line else b"", [(b"origin", value) for value in ORIGIN.findall(head)]
 
 
 def without_upgrade(head: bytes) -> bytes:

@@ -13,13 +13,13 @@ import re
 from clickmeter.errors import Refusal
 from clickmeter.web import cors
 from clickmeter.web.cycle import refusal_bytes
+from clickmeter.web.framing import ORIGIN
 from clickmeter.web.problems import new_request_id
 
 OVERLOADED = Refusal("overloaded", "More requests arrive than can be answered; send again later.", retry_after=1)
 
 _BATCH = re.compile(rb'POST /v1/events(?:\?[!"$-~]*)? HTTP/1\.1\r\n')
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,7})[ \t]*\r\n")
-_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"transfer-encoding|\r\n(?:expect|upgrade|connection:(?![ \t]*keep-alive\r)|[ \t])")
 _ID = "?" * 32
 
@@ -43,7 +43,7 @@ def is_whole_batch(data: bytes, *, longest: int) -> bool:
 
 def refuse_batch(data: bytes) -> bytes:
     """The answer to a whole batch: ``overloaded``, readable by the page that sent it, and the connection stays."""
-    origin = _ORIGIN.search(data, 0, data.find(b"\r\n\r\n") + 2)
+    origin = ORIGIN.search(data, 0, data.find(b"\r\n\r\n") + 2)
     return new_request_id().encode().join(_template(origin[1] if origin else None))
 
 

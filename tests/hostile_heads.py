@@ -1,0 +1,106 @@
+"""Requests that could be read in two ways, or are too large: their bytes; every server must refuse each of them."""
+
+from __future__ import annotations
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def head(*lines: bytes) -> bytes:
+    return b"\r\n".join((*lines, b"", b""))
+
+
+AMBIGUOUS = {
+    "two hosts": head(b"GET /a HTTP/1.1", b"Host: x", b"Host: y"),
+    "two equal hosts": head(b"GET /a HTTP/1.1", b"Host: x", b"hOST: x"),
+    "no host": head(b"GET /a HTTP/1.1", b"A: b"),
+    "empty host": head(b"GET /a HTTP/1.1", b"Host:"),
+    "host with a space": head(b"GET /a HTTP/1.1", b"Host: a b"),
+    "host with a tab": head(b"GET /a HTTP/1.1", b"Host: a\tb"),
+    "host with user": head(b"GET /a HTTP/1.1", b"Host: u@h"),
+    "host with a path": head(b"GET /a HTTP/1.1", b"Host: h/a"),
+    "host list": head(b"GET /a HTTP/1.1", b"Host: a,b"),
+    "host beyond ASCII": head(b"GET /a HTTP/1.1", b"Host: \xff"),
+    "absolute form": head(b"GET http://x/a HTTP/1.1", b"Host: x"),
+    "asterisk form": head(b"OPTIONS * HTTP/1.1", b"Host: x"),
+    "authority form": head(b"CONNECT x:443 HTTP/1.1", b"Host: x"),
+    "connect to a path": head(b"CONNECT /v1/events HTTP/1.1", b"Host: x"),
+    "fragment": head(b"GET /a#b HTTP/1.1", b"Host: x"),
+    "two spaces": head(b"GET  /a HTTP/1.1", b"Host: x"),
+    "two spaces before the version": head(b"GET /a  HTTP/1.1", b"Host: x"),
+    "space in the target": head(b"GET /a b HTTP/1.1", b"Host: x"),
+    "target beyond ASCII": head(b"GET /\xc3\xa4 HTTP/1.1", b"Host: x"),
+    "NUL in the target": head(b"GET /\x00 HTTP/1.1", b"Host: x"),
+    "RTSP": head(b"GET /a RTSP/1.0", b"Host: x"),
+    "HTTP/2.0 in words": head(b"GET /a HTTP/2.0", b"Host: x"),
+    "HTTP/1.2": head(b"GET /a HTTP/1.2", b"Host: x"),
+    "HTTP/0.9": b"GET /a\r\n",
+    "lower-case method": head(b"post /a HTTP/1.1", b"Host: x"),
+    "unknown method": head(b"BREW /a HTTP/1.1", b"Host: x"),
+    "method of 10 kB": head(b"A" * 10_000 + b" /a HTTP/1.1", b"Host: x"),
+    "not HTTP": b"EHLO example.com\r\n",
+    "bare LF in the line": b"GET /a HTTP/1.1\nHost: x\n\n",
+    "bare LF before a header": b"GET /a HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
+    "bare LF at the end": b"GET /a HTTP/1.1\r\nHost: x\r\n\n",
+    "bare LF, never ended": b"GET /a HTTP/1.1\r\nHost: x\n",
+    "bare CR": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\rC: d"),
+    "NUL in a header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\0"),
+    "escape in a header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: \x1b[2J"),
+    "folded header": head(b"GET /a HTTP/1.1", b"Host: x", b"A: b", b" c"),
+    "folded first header": head(b"GET /a HTTP/1.1", b" Host: x"),
+    "space before the colon": head(b"GET /a HTTP/1.1", b"Host : x"),
+    "header without a name": head(b"GET /a HTTP/1.1", b"Host: x", b": b"),
+    "header without a colon": head(b"GET /a HTTP/1.1", b"Host: x", b"Ab"),
+    "length and encoding": CHUNKED[:-2] + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
+    "encoding and length": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\na",
+    "two equal lengths": POST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
+    "length +5": POST + b"Content-Length: +5\r\n\r\nhello",
+    "length -1": POST + b"Content-Length: -1\r\n\r\n",
+    "length 5,5": POST + b"Content-Length: 5,5\r\n\r\nhello",
+    "length 5 5": POST + b"Content-Length: 5 5\r\n\r\nhello",
+    "length 0x5": POST + b"Content-Length: 0x5\r\n\r\nhello",
+    "length empty": POST + b"Content-Length:\r\n\r\n",
+    "length of 19 digits": POST + b"Content-Length: 0000000000000000005\r\n\r\nhello",
+    "length of 20 digits": POST + b"Content-Length: 99999999999999999999\r\n\r\n",
+    "encoding gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "encoding identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
+    "encoding xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "encoding quoted": POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n',
+    "encoding twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "encoding in HTTP/1.0": b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunk size with a sign": CHUNKED + b"+5\r\nhello\r\n0\r\n\r\n",
+    "chunk size 0x5": CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n",
+    "chunk size of 17 digits": CHUNKED + b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+    "chunk size empty": CHUNKED + b"\r\nhello\r\n0\r\n\r\n",
+    "chunk size in words": CHUNKED + b"five\r\nhello\r\n0\r\n\r\n",
+    "chunk size after a space": CHUNKED + b" 5\r\nhello\r\n0\r\n\r\n",
+    "chunk with bare LF": CHUNKED + b"5\nhello\r\n0\r\n\r\n",
+    "chunk without CRLF": CHUNKED + b"5\r\nhello0\r\n\r\n",
+    "chunk longer than its size": CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
+    "chunk with a huge extension": CHUNKED + b"5;" + b"a" * 9000 + b"\r\nhello\r\n0\r\n\r\n",
+    "endless chunk extension": CHUNKED + b"5;" + b"a" * 9000,
+    "huge trailers": CHUNKED + b"0\r\nA: " + b"a" * 9000 + b"\r\n\r\n",
+    "endless trailer": CHUNKED + b"0\r\nA: " + b"a" * 9000,
+    "length in a trailer": CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n",
+    "two expectations": POST + b"Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
+}
+"""All of them are a `bad_request`."""
+
+TOO_LARGE = {
+    "65 headers": (head(b"GET /a HTTP/1.1", b"Host: x", *[b"A%d: b" % n for n in range(64)]), "headers_too_large"),
+    "16 KiB + 1": (head(b"GET /a HTTP/1.1", b"Host: x", b"A: " + b"b" * (16384 - 9 - 4)), "headers_too_large"),
+    "200,000 headers": (head(b"GET /a HTTP/1.1", b"Host: x", b"A: b\r\n" * 200_000), "headers_too_large"),
+    "endless header": (b"GET /a HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 16_400, "headers_too_large"),
+    "endless padding": (b"GET /a HTTP/1.1\r\nHost: x\r\nA:" + b" " * 16_400, "headers_too_large"),
+    "8 KiB + 1 of target": (head(b"GET /" + b"a" * 8192 + b" HTTP/1.1", b"Host: x"), "uri_too_long"),
+    "endless target": (b"GET /" + b"a" * 8300, "uri_too_long"),
+    "body": (POST + b"Content-Length: 1048577\r\n\r\n", "body_too_large"),
+    "18 digits of body": (POST + b"Content-Length: 999999999999999999\r\n\r\n", "body_too_large"),
+    "body with expectation": (POST + b"Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n", "body_too_large"),
+    "chunked body": (CHUNKED + b"100001\r\n" + bytes(0x100001), "body_too_large"),
+    "body in small chunks": (CHUNKED + b"2\r\nhi\r\n" * 524_289, "body_too_large"),
+    "expectation": (POST + b"Expect: a miracle\r\nContent-Length: 2\r\n\r\n", "expectation_failed"),
+}
+"""Each with the code of its refusal."""
