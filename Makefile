@@ -46,7 +46,7 @@ lock: .venv/test.done ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml scripts/build.in -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
+		--python-version 3.11 pyproject.toml scripts/build.in --extra geo --extra postgres --extra clickhouse --extra chdb --group dev -c requirements.lock -o requirements-dev.lock
 
 audit: .venv/test.done ## Look for known vulnerabilities, and write dist/sbom.json
 	mkdir -p dist

@@ -14,6 +14,7 @@ from bench.cardinality import PROPERTIES, measure_cardinality
 from bench.engines import Postgres, Sqlite, engine_named
 from bench.figures import Board
 from bench.ingest import measure_growth, measure_ingest
+from bench.moving import measure_moving
 from bench.reports import measure_beside, measure_disk, measure_many, measure_reports
 from bench.scale import FULL, MANY_PROPERTIES, QUICK
 from bench.service import ROOT, pause
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PARTS = ("ingest", "writers", "reports", "cardinality", "growth")
+PARTS = ("ingest", "writers", "reports", "cardinality", "moving", "growth")
 DEFAULT_ENGINE = "sqlite"
 
 
@@ -66,19 +67,27 @@ def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...],
         measure_many(board, fill(directory / "many", scale.many_events, properties=MANY_PROPERTIES))
     if "cardinality" in parts:
         measure_cardinality(board, scale, fill(directory / "crowd", scale.many_events, properties=PROPERTIES))
+    if "moving" in parts:
+        measure_moving(board, directory, engine, filled(board, Sqlite(), directory / "moved-from", scale.sizes[0]))
     if "reports" in parts or "growth" in parts:
-        stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
-        if "reports" in parts:
-            for store in stores:
-                measure_reports(board, scale, store)
-                measure_disk(board, store)
-            if isinstance(engine, Postgres):
-                measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
-        if "growth" in parts:
-            board.section("Ingest as the store grows")
-            measure_growth(board, directory, scale, stores, "v7")
-            others = [fill(directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
-            measure_growth(board, directory, scale, others, "v4")
+        measure_sizes(board, directory, scale, parts, engine)
+
+
+def measure_sizes(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...], engine: Engine) -> None:
+    """What is asked of stores of several sizes."""
+    fill = partial(filled, board, engine)
+    stores = [fill(directory / f"v7-{size}", size) for size in scale.sizes]
+    if "reports" in parts:
+        for store in stores:
+            measure_reports(board, scale, store)
+            measure_disk(board, store)
+        if isinstance(engine, Postgres):
+            measure_beside(board, scale, stores[0], copied_store(Sqlite(), directory / "beside", stores[0]))
+    if "growth" in parts:
+        board.section("Ingest as the store grows")
+        measure_growth(board, directory, scale, stores, "v7")
+        others = [fill(directory / f"v4-{size}", size, ids="v4") for size in scale.sizes]
+        measure_growth(board, directory, scale, others, "v4")
 
 
 def filled(

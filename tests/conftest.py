@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ import hypothesis
 import pytest
 
 import cluster
-from service import Service, Site, sqlite_url
+from clickmeter.worker import Urls
+from service import Service, Site, chdb_url, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     NewUrl = Callable[[Path], str]
     """The URL of a database that does not exist yet; the directory is for whatever it keeps in files."""
+    NewUrls = Callable[[Path], Urls]
+    """The same, and where its events are, which may be elsewhere."""
 
 # The same histories on every machine and run; make test-long looks for new ones, many of them.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
@@ -45,35 +49,72 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
             cluster.drop_database(server_url, url)
 
 
+@contextmanager
+def chdb(_: pytest.TempPathFactory) -> Iterator[NewUrls]:
+    """Events in chDB, everything else in SQLite."""
+    require("chdb")
+    yield lambda directory: Urls(sqlite_url(directory), chdb_url(directory))
+
+
 ENGINES = {"sqlite": sqlite, "postgres": postgres}
+"""Those that keep everything, and whose events are rolled up by a process of ours."""
+APART = {"chdb": chdb}
+"""Those that keep events alone."""
+
+
+def require(package: str) -> None:
+    """Skip where a package is missing, but never in CI."""
+    if importlib.util.find_spec(package) is None:
+        assert "CI" not in os.environ, f"{package} is missing."
+        pytest.skip(f"{package} is not installed")
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
-    """A storage engine; tests that use it, or what follows, run on every one."""
+def rolling_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """A storage engine whose events are rolled up by a process of ours."""
     with ENGINES[request.param](tmp_path_factory) as new_url:
         yield new_url
 
 
+@pytest.fixture(scope="session", params=[*ENGINES, *APART])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrls]:
+    """A storage engine; tests that use it, or what follows, run on every one."""
+    if request.param in APART:
+        with APART[request.param](tmp_path_factory) as new_urls:
+            yield new_urls
+    else:
+        with ENGINES[request.param](tmp_path_factory) as new_url:
+            yield lambda directory: Urls(url := new_url(directory), url)
+
+
 @pytest.fixture
-def new_url(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
-    """Gives the URL of a database that does not exist yet, another one each time."""
-    return lambda: engine(tmp_path_factory.mktemp("database"))
+def new_url(rolling_engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Gives the URL of a database that does not exist yet, another one each time; of an engine with rollups."""
+    return lambda: rolling_engine(tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
-def service(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(engine: NewUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server that every test may use, and none may stop."""
-    running = Service(engine(tmp_path_factory.mktemp("database")))
+    running = Service(*engine(tmp_path_factory.mktemp("database")))
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture
-def own_service(engine: NewUrl, tmp_path: Path) -> Iterator[Service]:
+def own_service(engine: NewUrls, tmp_path: Path) -> Iterator[Service]:
     """A server for one test alone, which may stop, kill and restart it."""
-    running = Service(engine(tmp_path))
+    running = Service(*engine(tmp_path))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def rolling_service(rolling_engine: NewUrl, tmp_path: Path) -> Iterator[Service]:
+    """The same, of an engine whose events are rolled up by a process of ours."""
+    running = Service(rolling_engine(tmp_path))
     running.start()
     yield running
     running.stop()

@@ -18,14 +18,17 @@ from clickmeter_client import Admin, EventSender, Reports
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+STORING = re.compile(r"clickmeter\.(ingest\.storing|hosting)\b")
 SERVER_SECRET = "a secret of the tests alone".replace(" ", "-").ljust(32, "!")
 
 
 class Service:
     """Starts, stops, kills and restarts one server; `url` is where it answers."""
 
-    def __init__(self, database_url: str, **settings: str) -> None:
+    def __init__(self, database_url: str, events_url: str = "", **settings: str) -> None:
+        """`events_url` is where events are kept, if apart."""
         self.database_url = database_url
+        self.events_url = events_url
         self._settings = {
             "CLICKMETER_RATE_LIMIT": "off",
             "CLICKMETER_LOG_LEVEL": "warning",
@@ -63,7 +66,8 @@ class Service:
     def environment(self) -> dict[str, str]:
         """That of its processes, and of commands about its database."""
         others = {name: value for name, value in os.environ.items() if not name.startswith("CLICKMETER_")}
-        return others | {"CLICKMETER_DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1", **self._settings}
+        urls = {"CLICKMETER_DATABASE_URL": self.database_url, "CLICKMETER_EVENTS_URL": self.events_url}
+        return others | urls | {"PYTHONUNBUFFERED": "1", **self._settings}
 
     def _read(self, stream: Any) -> None:
         """Keep what the server says, and notice the address it says it answers at."""
@@ -92,6 +96,13 @@ class Service:
         """End it with no chance to say goodbye."""
         self._end(signal.SIGKILL)
 
+    def kill_all(self) -> None:
+        """End it and its own processes at once, with no chance for any to say goodbye."""
+        for pid in (self.pid, *children_of(self.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.kill()
+
     def _end(self, number: int) -> int:
         assert self._process is not None
         with suppress(ProcessLookupError):
@@ -102,12 +113,17 @@ class Service:
 
     def kill_child(self, module: str) -> None:
         """End one of the server's own processes, as an operator's mistake or the kernel would."""
-        [child] = [pid for pid in children_of(self.pid) if module in command_of(pid)]
+        child = next(pid for pid in children_of(self.pid) if module in command_of(pid))
         os.kill(child, signal.SIGKILL)
 
-    def twin(self) -> Service:
+    def kill_storing(self) -> None:
+        """End the process that stores events, whichever it is here."""
+        [child] = [pid for pid in children_of(self.pid) if STORING.search(command_of(pid))]
+        os.kill(child, signal.SIGKILL)
+
+    def twin(self, **settings: str) -> Service:
         """Another server of the same database, on a port of its own; not started."""
-        return Service(self.database_url)
+        return Service(self.database_url, self.events_url, **settings)
 
     def restart(self) -> None:
         self.stop()
@@ -147,6 +163,10 @@ class Site:
 
 def sqlite_url(directory: Path) -> str:
     return f"sqlite:///{directory / 'clickmeter.db'}"
+
+
+def chdb_url(directory: Path) -> str:
+    return f"chdb:///{directory / 'events'}"
 
 
 def children_of(pid: int) -> list[int]:

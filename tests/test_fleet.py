@@ -36,6 +36,12 @@ with listen("127.0.0.1", 0) as listener:
 """
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parent that is killed leaves its directory of figures, which then goes with the test's."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 class Parent:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -80,6 +80,20 @@ def test_what_comes_is_counted(service: Service) -> None:
     assert families == {row.name for row in METRICS}
 
 
+def test_a_dry_run_is_not_counted(service: Service) -> None:
+    site = service.new_site(bots="drop")
+    before = samples(service)
+    with site.sender() as sender:
+        event = {"event_id": "1", "type": "pageview"}
+        bot = {"type": "pageview", "context": {"user_agent": "Googlebot/2.1"}}
+        tried = sender.post_events([event, event, bot, {"type": ""}], dry_run=True)
+        assert (tried.accepted, tried.rejected) == (3, 1)
+    after = samples(service)
+    assert {name: after[name] for name in after if "_events_" in name} == {
+        name: before[name] for name in before if "_events_" in name
+    }
+
+
 def test_only_an_admin_key_and_the_token_may_read_them(service: Service) -> None:
     site = service.new_site()
     assert scrape(service, service.admin_key).status_code == 200

@@ -67,12 +67,16 @@ class Trial(NamedTuple):
         finally:
             service.stop()
 
-    def build(self) -> dict[str, str]:
-        """What a process of the build on trial has in its environment besides ours; the import path keeps ours."""
-        if not self.broken:
+    def build(self, *besides: str) -> dict[str, str]:
+        """What a process of the build on trial has in its environment besides ours; the import path keeps ours.
+
+        Modules named `besides` are loaded with it: what surrounds the program, whichever build it is.
+        """
+        modules = [*besides, *([self.broken] if self.broken else [])]
+        if not modules:
             return {}
         path = [str(BROKEN_BUILDS), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {"PYTHONPATH": os.pathsep.join(path), "TRUST_BROKEN": self.broken}
+        return {"PYTHONPATH": os.pathsep.join(path), "TRUST_BROKEN": ",".join(modules)}
 
     def say(self, text: str) -> None:
         """Tell the person who waits how far the trial is."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import greed, hostility, secrecy, statements, tenants
+from trust import answers, greed, hostility, kill, outage, power, restart, secrecy, statements, stop, tenants, upgrade
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
 
 GUARANTEES: tuple[Guarantee, ...] = (
+    kill.GUARANTEE,
+    power.GUARANTEE,
+    *answers.GUARANTEES,
+    outage.GUARANTEE,
     hostility.GUARANTEE,
     greed.GUARANTEE,
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,
+    stop.GUARANTEE,
+    restart.GUARANTEE,
+    upgrade.GUARANTEE,
 )

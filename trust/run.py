@@ -9,6 +9,7 @@ import secrets
 import sys
 import tempfile
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -96,8 +97,11 @@ def try_one(name: str, engine: str, seed: int, *, full: bool) -> Row:
             with tempfile.TemporaryDirectory(prefix="clickmeter-trust-") as directory:
                 return guarantee.check(Trial(name, engine, database, Path(directory), seed, full, broken))
 
-        outcome = outcome_of(None)
-        caught = bool(outcome_of(guarantee.broken).failures) if guarantee.broken else None
+        try:
+            outcome = outcome_of(None)
+            caught = bool(outcome_of(guarantee.broken).failures) if guarantee.broken else None
+        except Exception:  # noqa: BLE001 - whatever it is, the other promises are tried all the same
+            outcome, caught = Outcome(0, ["The check came to no end:\n" + traceback.format_exc()]), False
     kept = Outcome(outcome.cases, outcome.failures[:FAILURES_KEPT])
     return Row(name, engine, kept, seed, time.monotonic() - started, caught)
 

@@ -9,7 +9,18 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from clickmeter_client import ApiError, Reports, UnexpectedAnswer
-from clickmeter_client.results import Comparison, Dimension, Meta, Metric, Minute, Operator, ReportWarning, Row, Schema
+from clickmeter_client.results import (
+    Comparison,
+    Dimension,
+    Meta,
+    Metric,
+    Minute,
+    Operator,
+    ReportWarning,
+    Row,
+    Schema,
+    TextPage,
+)
 
 if TYPE_CHECKING:
     from scripted_peer import Peer
@@ -217,6 +228,19 @@ def test_text_is_the_answer_in_the_format_asked_for(peer: Peer) -> None:
     peer.then_text(csv, content_type="text/csv; charset=utf-8")
     assert reports_of(peer).text("pages", "csv", period="today") == csv
     assert asked_for(peer)[1] == [("period", "today"), ("format", "csv")]
+
+
+def test_pages_of_text_are_walked_through_with_the_cursor_of_the_header(peer: Peer) -> None:
+    csv = "text/csv; charset=utf-8"
+    peer.then_text("path,pageviews\r\n/a,3\r\n", content_type=csv, Clickmeter_Next_Cursor="c2")
+    peer.then_text("path,pageviews\r\n/b,2\r\n", content_type=csv)
+    pages = list(reports_of(peer).every_text_page("pages", "csv", limit=1))
+    assert pages == [TextPage("path,pageviews\r\n/a,3\r\n", "c2"), TextPage("path,pageviews\r\n/b,2\r\n", None)]
+    asked = [("limit", "1"), ("format", "csv")]
+    assert sorted(asked_for(peer)[1]) == sorted([*asked, ("cursor", "c2")])
+    peer.then_text('{"path":"/a"}\n', content_type="application/x-ndjson", Clickmeter_Next_Cursor="c3")
+    page = reports_of(peer).text_page("pages", "ndjson", cursor="c2")
+    assert page == TextPage('{"path":"/a"}\n', "c3")
 
 
 def test_a_refused_parameter_is_named(peer: Peer) -> None:

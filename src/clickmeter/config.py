@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting, parsed. The meaning and default of each stand in SETTINGS."""
 
     database_url: str
+    events_url: str
     host: str
     port: int
     workers: int
@@ -43,6 +44,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     log_format: str
     metrics_token: str
+
+    @property
+    def events_at(self) -> str:
+        """Where events are kept: with everything else, unless they have a URL of their own."""
+        return self.events_url or self.database_url
 
 
 class Setting(NamedTuple):
@@ -122,6 +128,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse_text,
         "URL",
         "Where everything is kept: sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database.",
+    ),
+    Setting(
+        "events_url",
+        "",
+        str,
+        "URL",
+        "Where events are kept, if apart: clickhouse://user:password@host:8123/database, or chdb:///directory.",
     ),
     Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
     Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
+from operator import add
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,23 +17,25 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 Labels = tuple[tuple[str, str], ...]
 
 
-class Durations:
-    """Durations in seconds, counted by size."""
+class Durations(msgspec.Struct):
+    """Durations in seconds, counted by size: how many are in each bucket, and beyond the last; and their sum."""
 
-    def __init__(self) -> None:
-        self._counts = [0] * (len(SECONDS) + 1)
-        self._sum = 0.0
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(SECONDS) + 1))
+    total: float = 0.0
 
     def add(self, seconds: float) -> None:
-        self._counts[bisect_left(SECONDS, seconds)] += 1
-        self._sum += seconds
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.total += seconds
+
+    def __add__(self, other: Durations) -> Durations:
+        return Durations([*map(add, self.counts, other.counts)], self.total + other.total)
 
     def lines(self, name: str, labels: Labels = ()) -> list[str]:
         """A histogram's lines: how many took so long at most, for each bucket and for all, and how long all took."""
         ends = [*map(str, SECONDS), "+Inf"]
-        counts = [*accumulate(self._counts)]
+        counts = [*accumulate(self.counts)]
         found = [line(f"{name}_bucket", n, (*labels, ("le", end))) for end, n in zip(ends, counts, strict=True)]
-        return [*found, line(f"{name}_sum", self._sum, labels), line(f"{name}_count", counts[-1], labels)]
+        return [*found, line(f"{name}_sum", self.total, labels), line(f"{name}_count", counts[-1], labels)]
 
 
 def line(name: str, value: float, labels: Labels = ()) -> str:

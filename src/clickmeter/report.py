@@ -7,37 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from clickmeter.query import cursor, time
-from clickmeter.query.sums import Sums, metric_value
+from clickmeter.query.sums import metric_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
     from clickmeter.query.query import Query
+    from clickmeter.query.sums import Sums
+    from clickmeter.storage.protocol import Answer, Group
 
 DAILY_IDS = (
     "Some of these events have visitor ids that change every day: a visitor of several days is counted once for each."
 )
 
-Group = tuple[str | None, ...]
 Body = dict[str, Any]
-
-
-class Answer(Protocol):
-    """What an executor gives for one query and one range of instants."""
-
-    def unattributed(self) -> dict[str, int]: ...
-
-    def totals(self) -> Sums: ...
-
-    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
-        """At least the first `count` groups by these terms of order_by, ties by value, with their sums.
-
-        Sorted by their values, missing last; more than `count` of them when there are more at all.
-        """
-        ...
-
-    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]: ...
 
 
 class Executor(Protocol):

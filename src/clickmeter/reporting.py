@@ -7,9 +7,11 @@ process answers one request at a time; the pool keeps the queue, so a long repor
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,20 +21,25 @@ from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
 from clickmeter.segments.cache import Cache
 from clickmeter.segments.executor import executor
-from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests, database_url
+from clickmeter.storage.open import open_counting, open_events, open_rollups
+from clickmeter.worker import answer_requests, given_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from clickmeter.model import Event
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import Answer, CountingStore, EventStore, RolledEvents, RollupStore
+    from clickmeter.worker import Seat, Urls, Worker
 
 REPORT_SECONDS = 10
 GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
+DEAD_SECONDS = 0.1
+"""How long nobody looks at a process that was found dead: it is being started again."""
 MEBIBYTE = 1024 * 1024
+NICENESS = 3
 
 MODULE = "clickmeter.reporting"
 
@@ -74,10 +81,10 @@ decode_reply: Callable[[bytes], Answered | Refused] = msgspec.msgpack.Decoder(An
 class ReportPool:
     """The server's side: as many processes as the settings say, and a queue before them."""
 
-    def __init__(self, database_url: str, *, workers: int, cache_mb: int) -> None:
-        """`cache_mb` is the memory each process keeps decoded columns in, in MiB."""
-        self._workers = [Worker(MODULE, database_url, [str(cache_mb)]) for _ in range(workers)]
-        self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+    def __init__(self, workers: Sequence[Worker | Seat]) -> None:
+        """Each is a process of MODULE, or a seat in one that answers reports, too."""
+        self._workers = workers
+        self._idle: asyncio.LifoQueue[Worker | Seat] = asyncio.LifoQueue()
         self._queued = 0
 
     async def start(self) -> None:
@@ -98,7 +105,7 @@ class ReportPool:
             raise overloaded()
         self._queued += 1
         try:
-            worker = await asyncio.wait_for(self._idle.get(), QUEUE_SECONDS)
+            worker = await asyncio.wait_for(self._free(), QUEUE_SECONDS)
         except TimeoutError:
             raise overloaded() from None
         finally:
@@ -108,7 +115,15 @@ class ReportPool:
         finally:
             self._idle.put_nowait(worker)
 
-    async def _ask(self, worker: Worker, request: Request) -> Answered:
+    async def _free(self) -> Worker | Seat:
+        """The next process that has nothing to do: a dead one, which refuses, only when none is alive."""
+        while True:
+            worker = await self._idle.get()
+            if worker.alive or not self.alive:
+                return worker
+            asyncio.get_running_loop().call_later(DEAD_SECONDS, self._idle.put_nowait, worker)
+
+    async def _ask(self, worker: Worker | Seat, request: Request) -> Answered:
         try:
             reply = decode_reply(await asyncio.wait_for(worker.call(encode(request)), REPORT_SECONDS + GRACE_SECONDS))
         except TimeoutError:
@@ -124,12 +139,18 @@ def overloaded() -> Refusal:
 
 
 class Answerer:
-    """What a report process holds: the stores, and the columns it has decoded."""
+    """What a report process holds: the stores, and how they are counted."""
 
-    def __init__(self, database_url: str, *, cache_mb: int) -> None:
-        self._events = open_events(database_url)
-        self._rollups = open_rollups(database_url, self._events)
-        self._cache = Cache(cache_mb * MEBIBYTE)
+    def __init__(self, events_url: str, *, metadata_url: str | None = None, cache_mb: int) -> None:
+        """`metadata_url` is where properties are, if elsewhere; `cache_mb` is for decoded columns, in MiB."""
+        self._events: EventStore
+        self._counting: Counting
+        if metadata_url in (None, events_url):
+            self._events = rolled = open_events(events_url)
+            self._counting = CountedFromSegments(rolled, open_rollups(events_url, rolled), cache_mb)
+        else:
+            self._events = open_events(events_url, metadata_url=metadata_url)
+            self._counting = CountedByEngine(self._events, open_counting(events_url))
 
     def answer(self, request: Request) -> Answered:
         if isinstance(request, ExportRequest):
@@ -142,12 +163,70 @@ class Answerer:
     def body(self, query: Query, *, now: int, cursor_key: bytes, seconds: float) -> dict[str, Any]:
         """A report's body; ``report_timeout`` when it takes longer than so many seconds."""
         deadline = time.monotonic() + seconds
-        with executor(self._events, self._rollups, self._cache, deadline=deadline) as counting:
-            return report.run(counting, query, now=now, cursor_key=cursor_key)
+        with self._counting.executor(deadline) as executor:
+            return report.run(executor, query, now=now, cursor_key=cursor_key)
+
+    def close(self) -> None:
+        self._counting.close()
+        self._events.close()
+
+
+class Counting(Protocol):
+    """How the events of a store are counted."""
+
+    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
+        """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class CountedFromSegments:
+    """By this process, from segments and raw events."""
+
+    def __init__(self, events: RolledEvents, rollups: RollupStore, cache_mb: int) -> None:
+        self._events = events
+        self._rollups = rollups
+        self._cache = Cache(cache_mb * MEBIBYTE)
+
+    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
+        return executor(self._events, self._rollups, self._cache, deadline=deadline)
 
     def close(self) -> None:
         self._rollups.close()
-        self._events.close()
+
+
+class CountedByEngine(NamedTuple):
+    """By the engine itself."""
+
+    events: EventStore
+    counted: CountingStore
+
+    @contextmanager
+    def executor(self, deadline: float) -> Iterator[report.Executor]:
+        yield EngineExecutor(self.events, self.counted, deadline)
+
+    def close(self) -> None:
+        self.counted.close()
+
+
+class EngineExecutor(NamedTuple):
+    """A `report.Executor` until a deadline."""
+
+    events: EventStore
+    counted: CountingStore
+    deadline: float
+
+    def first_event(self, query: Query) -> int | None:
+        return self.events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
+
+    def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool:
+        return self.events.has_daily_ids(
+            query.property_id, start=max(start, query.kept_from), end=end, include_bots=query.include_bots
+        )
+
+    def answer(self, query: Query, *, start: int, end: int) -> Answer:
+        return self.counted.answer(query, start=max(start, query.kept_from), end=end, deadline=self.deadline)
 
 
 def export(store: EventStore, request: ExportRequest) -> Answered:
@@ -167,10 +246,10 @@ def exported(event: Event) -> dict[str, Any]:
     return fields
 
 
-def main() -> None:
-    """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
-    logs.configure_as()
-    answerer = Answerer(database_url(), cache_mb=int(sys.argv[2]))
+@contextmanager
+def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
+    """The stores, opened to be asked: what answers a request."""
+    answerer = Answerer(urls.events, metadata_url=urls.database, cache_mb=cache_mb)
 
     def handle(payload: bytes) -> bytes:
         try:
@@ -178,8 +257,17 @@ def main() -> None:
         except Refusal as refusal:
             return encode(Refused(refusal.code, refusal.detail, refusal.issues, refusal.retry_after))
 
-    answer_requests(handle)
-    answerer.close()
+    with closing(answerer):
+        yield handle
+
+
+def main() -> None:
+    """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
+    logs.configure_as()
+    # A dear report may take a core for seconds; whoever takes events in goes first.
+    os.nice(NICENESS)
+    with opened(given_urls(), cache_mb=int(sys.argv[2])) as handle:
+        answer_requests(handle)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import Roller
 from clickmeter.storage.open import open_events, open_rollups
-from clickmeter.worker import Worker, answer_requests, database_url
+from clickmeter.worker import Urls, Worker, answer_requests, given_urls
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 MODULE = "clickmeter.rolling"
 EVERY_SECONDS = 1.0
@@ -53,7 +53,7 @@ class Rolling:
     """The server's side: asks the process for a stint every second, and before reports."""
 
     def __init__(self, database_url: str) -> None:
-        self._worker = Worker(MODULE, database_url)
+        self._worker = Worker(MODULE, Urls(database_url, database_url))
         self._stint: asyncio.Task[Rolled] | None = None
         self._task: asyncio.Task[None] | None = None
         self.behind = 0
@@ -70,6 +70,8 @@ class Rolling:
 
     async def catch_up(self) -> None:
         """Let the roller take what has come, if that takes no more than a moment."""
+        if self.behind:
+            return  # it would not be done in a moment: most likely it has another property's flood to take
         # A stint under way may have begun before the last event came: what it leaves, the report takes from raw.
         await asyncio.wait([self._begin()], timeout=MOMENT_SECONDS)
 
@@ -98,7 +100,7 @@ class Rolling:
 class Turns:
     """What the process does when it is asked to: nothing, as long as another server's process rolls up."""
 
-    def __init__(self, events: EventStore, rollups: RollupStore) -> None:
+    def __init__(self, events: RolledEvents, rollups: RollupStore) -> None:
         self._events = events
         self._rollups = rollups
         self._roller: Roller | None = None
@@ -157,7 +159,7 @@ def main() -> None:
     logs.configure_as()
     # Whoever takes events in or answers reports goes first: being behind is allowed here.
     os.nice(NICENESS)
-    url = database_url()
+    url = given_urls().database
     events = open_events(url)
     rollups = open_rollups(url, events)
     turns = Turns(events, rollups)

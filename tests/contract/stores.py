@@ -24,6 +24,9 @@ from clickmeter.storage.open import open_events, open_metadata, open_rollups
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from clickmeter.model import Event
+    from clickmeter.storage.protocol import EventStore, RolledEvents
+
 NUMBERS = count()
 CACHE_MB = 1
 CURSOR_KEY = bytes(32)
@@ -34,28 +37,25 @@ SECONDS = 60
 Question = tuple[str, dict[str, Any]]
 
 
-class Stores:
-    """One database; `answerer` and `roller` stay what they are while others work on it, as a server's processes do."""
+class EventStores:
+    """Properties and events; `answerer` stays what it is while others work on them, as a server's processes do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, events_url: str | None = None) -> None:
+        """`events_url` is where events are, if apart."""
         self.url = url
+        self.events_url = events_url or url
         self.open()
 
     def open(self) -> None:
         self.metadata = open_metadata(self.url)
-        self.events = open_events(self.url, server_writes=True)
-        self.rollups = open_rollups(self.url, self.events)
-        self.roller = Roller(self.events, self.rollups)
-        self.answerer = Answerer(self.url, cache_mb=CACHE_MB)
+        self.events = self.opened_events()
+        self.answerer = Answerer(self.events_url, metadata_url=self.url, cache_mb=CACHE_MB)
+
+    def opened_events(self) -> EventStore:
+        return open_events(self.events_url, metadata_url=self.url, server_writes=True)
 
     def close(self) -> None:
-        """End in order, as a server does."""
-        self.roller.end()
-        self.abandon()
-
-    def abandon(self) -> None:
-        """End as if everything had been killed."""
-        for opened in (self.answerer, self.rollups, self.events, self.metadata):
+        for opened in (self.answerer, self.events, self.metadata):
             opened.close()
 
     def reopen(self) -> None:
@@ -75,28 +75,16 @@ class Stores:
 
     def append(self, property_: Property, sent: Iterable[list[dict[str, Any]]]) -> None:
         """Store batches as the server would, one transaction each."""
+        for batch in sent:
+            self.events.append([Batch(property_.id, self.accepted(property_, batch))])
+
+    def accepted(self, property_: Property, sent: list[dict[str, Any]]) -> list[Event]:
+        """The rows of a batch without faults."""
         agent = describe("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
         arrival = Arrival(property_, RECEIVED_AT, agent, language=None, place=NOWHERE, prefetch=False)
-        for batch in sent:
-            outcome = accept(decode(json.dumps({"events": batch}).encode()).events, arrival)
-            assert outcome.accepted == len(batch)
-            self.events.append([Batch(property_.id, outcome.events)])
-
-    def roll(self, steps: int | None = None) -> None:
-        """Take so many steps, or all there are to take."""
-        while steps is None or steps:
-            if not self.roller.step().more:
-                return
-            steps = None if steps is None else steps - 1
-
-    def watermark(self) -> int:
-        with self.rollups.snapshot() as watermark:
-            return watermark
-
-    def behind(self) -> int:
-        """How many events are not rolled up, as any process would find that opens the rollups now."""
-        with closing(open_rollups(self.url, self.events)) as rollups:
-            return len(self.events.arrivals(["ts"], after=rollups.statistics().watermark, limit=100_000))
+        outcome = accept(decode(json.dumps({"events": sent}).encode()).events, arrival)
+        assert outcome.accepted == len(sent)
+        return outcome.events
 
     def stored(self, property_: Property) -> list[dict[str, Any]]:
         """Every raw event as the export shows it."""
@@ -135,3 +123,43 @@ class Stores:
                 )
                 assert body == expected, (endpoint, question)
                 assert json.dumps(body) == json.dumps(expected)
+
+
+class Stores(EventStores):
+    """A database whose events are rolled up by `roller`."""
+
+    events: RolledEvents
+
+    def opened_events(self) -> RolledEvents:
+        return open_events(self.url, server_writes=True)
+
+    def open(self) -> None:
+        super().open()
+        self.rollups = open_rollups(self.url, self.events)
+        self.roller = Roller(self.events, self.rollups)
+
+    def close(self) -> None:
+        """End in order, as a server does."""
+        self.roller.end()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """End as if everything had been killed."""
+        self.rollups.close()
+        super().close()
+
+    def roll(self, steps: int | None = None) -> None:
+        """Take so many steps, or all there are to take."""
+        while steps is None or steps:
+            if not self.roller.step().more:
+                return
+            steps = None if steps is None else steps - 1
+
+    def watermark(self) -> int:
+        with self.rollups.snapshot() as watermark:
+            return watermark
+
+    def behind(self) -> int:
+        """How many events are not rolled up, as any process would find that opens the rollups now."""
+        with closing(open_rollups(self.url, self.events)) as rollups:
+            return len(self.events.arrivals(["ts"], after=rollups.statistics().watermark, limit=100_000))

@@ -170,13 +170,14 @@ def test_days_are_renewed_and_then_read_from_segments_again(stores: Stores, monk
     stores.roller.renew()
     assert stores.rollups.statistics().events == len(stores.stored(one)) + len(stores.stored(other))
     scans: list[Any] = []
-    scan = stores.answerer._events.scan
+    asked: Any = stores.answerer._events
+    scan = asked.scan
 
     def noted(*given: Any, **named: Any) -> Any:
         scans.append(named)
         return scan(*given, **named)
 
-    monkeypatch.setattr(stores.answerer._events, "scan", noted)
+    monkeypatch.setattr(asked, "scan", noted)
     stores.check(one, EVERYTHING)
     assert scans
     assert {more["after"] for more in scans} == {stores.watermark()}
@@ -306,31 +307,31 @@ def files_hold(url: str, text: str) -> list[str]:
     return [name for name, content in files_of(url).items() if text.encode() in content]
 
 
-def test_after_the_compaction_no_file_holds_the_id(own_service: Service) -> None:
-    url = own_service.database_url
-    site = own_service.new_site()
+def test_after_the_compaction_no_file_holds_the_id(rolling_service: Service) -> None:
+    url = rolling_service.database_url
+    site = rolling_service.new_site()
     # The id is in paths and titles as well, and amid others, so that it is in every kind of page.
     send(site, *(f"v{number}" for number in range(40)), UNIQUE, *(f"w{number}" for number in range(40)))
     assert views(site) == (81 * 40, 81)
     time.sleep(1.5)
-    own_service.restart()
+    rolling_service.restart()
     assert files_hold(url, UNIQUE)
-    with own_service.admin() as admin:
+    with rolling_service.admin() as admin:
         assert admin.erase(site.id, UNIQUE) == 40
     assert views(site) == (80 * 40, 80)
-    own_service.stop()
+    rolling_service.stop()
     done = CliRunner().invoke(commands, ["compact", "--database-url", url])
     assert done.exit_code == 0, done.output
     assert files_hold(url, UNIQUE) == []
     assert files_hold(url, "w39")
-    own_service.start()
+    rolling_service.start()
     assert views(site) == (80 * 40, 80)
 
 
-def test_the_command_line_erases_beside_a_server(own_service: Service) -> None:
-    site = own_service.new_site()
+def test_the_command_line_erases_beside_a_server(rolling_service: Service) -> None:
+    site = rolling_service.new_site()
     send(site, "v1", "v2")
-    flags = ["erase", site.id, "--visitor", "v1", "--database-url", own_service.database_url]
+    flags = ["erase", site.id, "--visitor", "v1", "--database-url", rolling_service.database_url]
     refused = CliRunner().invoke(commands, flags)
     assert refused.exit_code == 1
     assert views(site) == (80, 2)
@@ -341,5 +342,5 @@ def test_the_command_line_erases_beside_a_server(own_service: Service) -> None:
     with site.sender() as sender:
         assert sender.post_events([wire("v1", 1)]).accepted == 1
     assert views(site) == (40, 1)
-    with closing(open_events(own_service.database_url)) as events:
+    with closing(open_events(rolling_service.database_url)) as events:
         assert len(events.export(site.id, after=0, limit=100)) == 40

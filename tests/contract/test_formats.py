@@ -107,3 +107,15 @@ def test_the_schema_says_what_may_be_asked(site: Site) -> None:
             for operator in body["operators"]:
                 value = ":x" if operator["takes_value"] else ""
                 reports.metrics(filters=[f"{name}:{operator['name']}{value}"], period="today")
+
+
+def test_the_client_walks_through_pages_of_text(filled: Site) -> None:
+    with filled.reports() as reports:
+        asked: dict[str, Any] = {"from_": DAY, "to": DAY, "limit": 2}
+        pages = list(reports.every_text_page("pages", "ndjson", **asked))
+        assert len(pages) == (len(PATHS) + 1) // 2
+        rows = [json.loads(line) for page in pages for line in page.text.splitlines()]
+        assert rows == reports.raw("pages", from_=DAY, to=DAY)["rows"]
+        first = reports.text_page("pages", "csv", **asked)
+        second = reports.text_page("pages", "csv", **asked, cursor=first.next_cursor)
+        assert reports.text("pages", "csv", from_=DAY, to=DAY, limit=4) == first.text + second.text.partition("\r\n")[2]

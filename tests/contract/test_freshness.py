@@ -64,11 +64,13 @@ def continued(service: Service) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("disturb", [leave, kill_now_and_then, stop_and_go])
-def test_every_event_is_in_the_very_next_report(own_service: Service, disturb: Callable[[Service, int], None]) -> None:
-    site = own_service.new_site()
-    with site.sender() as sender, site.reports() as reports, continued(own_service):
+def test_every_event_is_in_the_very_next_report(
+    rolling_service: Service, disturb: Callable[[Service, int], None]
+) -> None:
+    site = rolling_service.new_site()
+    with site.sender() as sender, site.reports() as reports, continued(rolling_service):
         for number in range(ROUNDS):
-            disturb(own_service, number)
+            disturb(rolling_service, number)
             sender.post_events(
                 [{"type": "pageview", "ts": f"{DAY}T10:00:00Z", "identity": {"visitor_id": f"v{number}"}}]
             )
@@ -78,13 +80,13 @@ def test_every_event_is_in_the_very_next_report(own_service: Service, disturb: C
             assert rows["pageviews"] == number + 1
 
 
-def test_an_event_whose_rolling_up_is_cut_short_is_in_the_next_report(own_service: Service) -> None:
-    site = own_service.new_site()
+def test_an_event_whose_rolling_up_is_cut_short_is_in_the_next_report(rolling_service: Service) -> None:
+    site = rolling_service.new_site()
     events = 0
     with site.sender() as sender, site.reports() as reports:
         for number in range(8):
             batch = [{"type": "pageview", "ts": f"{DAY}T10:00:00Z"} for _ in range(900)]
-            child = rolling_process(own_service)
+            child = rolling_process(rolling_service)
             sender.post_events(batch)
             events += len(batch)
             # A report asks for a stint; it is killed somewhere within it, a little later each time.
@@ -94,7 +96,7 @@ def test_an_event_whose_rolling_up_is_cut_short_is_in_the_next_report(own_servic
             os.kill(child, signal.SIGKILL)
             asking.join(SECONDS)
             assert reports.overview(**RANGE).pageviews == events
-    await_rolled_up(own_service)
+    await_rolled_up(rolling_service)
     with site.reports() as reports:
         assert reports.overview(**RANGE).pageviews == events
 
@@ -135,11 +137,11 @@ def send(site: Site, count: int, prefix: str = "e") -> None:
         assert sender.post_events(batch).accepted == count
 
 
-def test_status_says_what_is_rolled_up_and_what_is_not(own_service: Service) -> None:
-    site = own_service.new_site()
+def test_status_says_what_is_rolled_up_and_what_is_not(rolling_service: Service) -> None:
+    site = rolling_service.new_site()
     send(site, 30)
-    await_rolled_up(own_service)
-    known = status(own_service)
+    await_rolled_up(rolling_service)
+    known = status(rolling_service)
     assert {name: known[name] for name in ("events", "behind", "segments", "properties", "rebuilding")} == {
         "events": 30,
         "behind": 0,
@@ -149,66 +151,66 @@ def test_status_says_what_is_rolled_up_and_what_is_not(own_service: Service) -> 
     }
     # What was there already is no event that waits.
     send(site, 30)
-    assert status(own_service)["behind"] == 0
-    with continued(own_service):
-        os.kill(rolling_process(own_service), signal.SIGSTOP)
+    assert status(rolling_service)["behind"] == 0
+    with continued(rolling_service):
+        os.kill(rolling_process(rolling_service), signal.SIGSTOP)
         send(site, 5, prefix="more")
-        behind = status(own_service)
+        behind = status(rolling_service)
         assert behind["events"] == 30
         assert behind["behind"] >= 5
-        assert "Reports count the events behind from raw" in command(own_service, "status").stdout
-    await_rolled_up(own_service)
-    own_service.stop()
-    assert status(own_service)["events"] == 35
-    assert "behind             0" in command(own_service, "status").stdout
-    own_service.start()
+        assert "Reports count the events behind from raw" in command(rolling_service, "status").stdout
+    await_rolled_up(rolling_service)
+    rolling_service.stop()
+    assert status(rolling_service)["events"] == 35
+    assert "behind             0" in command(rolling_service, "status").stdout
+    rolling_service.start()
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["beside a server", "without a server"])
 @pytest.mark.parametrize("whole", [True, False], ids=["everything", "one property"])
-def test_rebuild(own_service: Service, running: bool, whole: bool) -> None:
-    one, other = own_service.new_site(), own_service.new_site()
+def test_rebuild(rolling_service: Service, running: bool, whole: bool) -> None:
+    one, other = rolling_service.new_site(), rolling_service.new_site()
     send(one, 30)
     send(other, 20)
-    await_rolled_up(own_service)
-    before = epoch(own_service)
+    await_rolled_up(rolling_service)
+    before = epoch(rolling_service)
     if not running:
-        own_service.stop()
-    done = command(own_service, "rebuild", *([] if whole else ["--property", one.id]))
+        rolling_service.stop()
+    done = command(rolling_service, "rebuild", *([] if whole else ["--property", one.id]))
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
         f"All events{'' if whole else f' of {one.id}'} are rolled up anew.\n",
         "",
     )
-    assert epoch(own_service) != before
-    found = status(own_service)
+    assert epoch(rolling_service) != before
+    found = status(rolling_service)
     assert (found["events"], found["behind"], found["properties"], found["rebuilding"]) == (50, 0, 2, False)
     if not running:
-        own_service.start()
+        rolling_service.start()
     for site, count in ((one, 30), (other, 20)):
         with site.reports() as reports:
             assert reports.overview(**RANGE).pageviews == count
 
 
-def test_rebuilding_a_property_that_is_not_there_is_a_sentence(own_service: Service) -> None:
-    done = command(own_service, "rebuild", "--property", "nowhere")
+def test_rebuilding_a_property_that_is_not_there_is_a_sentence(rolling_service: Service) -> None:
+    done = command(rolling_service, "rebuild", "--property", "nowhere")
     assert done.returncode == 1
     assert "nowhere" in done.stderr
-    assert status(own_service)["rebuilding"] is False
+    assert status(rolling_service)["rebuilding"] is False
 
 
-def test_reports_are_exact_while_everything_is_rebuilt_and_events_come_in(own_service: Service) -> None:
-    site = own_service.new_site()
+def test_reports_are_exact_while_everything_is_rebuilt_and_events_come_in(rolling_service: Service) -> None:
+    site = rolling_service.new_site()
     for number in range(20):
         send(site, 1_000, prefix=f"before{number}-")
     acknowledged = 20_000
-    await_rolled_up(own_service)
-    rebuilds = [subprocess_of_rebuild(own_service)]
+    await_rolled_up(rolling_service)
+    rebuilds = [subprocess_of_rebuild(rolling_service)]
     answered = 0
     with site.sender() as sender, site.reports() as reports:
         while len(rebuilds) < 4 or rebuilds[-1].poll() is None:
             if rebuilds[-1].poll() is not None:
-                rebuilds.append(subprocess_of_rebuild(own_service))
+                rebuilds.append(subprocess_of_rebuild(rolling_service))
             sender.post_events([{"type": "pageview", "ts": f"{DAY}T10:00:00Z"} for _ in range(7)])
             acknowledged += 7
             assert reports.overview(**RANGE).pageviews == acknowledged
@@ -216,8 +218,8 @@ def test_reports_are_exact_while_everything_is_rebuilt_and_events_come_in(own_se
     for one in rebuilds:
         assert one.wait(SECONDS) == 0
     assert answered > 20
-    await_rolled_up(own_service)
-    assert status(own_service)["events"] == acknowledged
+    await_rolled_up(rolling_service)
+    assert status(rolling_service)["events"] == acknowledged
 
 
 def subprocess_of_rebuild(service: Service) -> subprocess.Popen[bytes]:

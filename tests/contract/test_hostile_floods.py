@@ -20,14 +20,13 @@ from clickmeter.web.limits import (
     Policy,
 )
 from clickmeter.web.problems import RateLimited, problem_headers
-from service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from service import Site
+    from service import Service, Site
 
 EVENT = '{"type": "pageview"}'
 
@@ -36,7 +35,7 @@ EVENT = '{"type": "pageview"}'
 def restarted(service: Service, **settings: str) -> Iterator[Service]:
     """The same store behind a server with other settings."""
     service.stop()
-    running = Service(service.database_url, **settings)
+    running = service.twin(**settings)
     running.start()
     try:
         yield running

@@ -22,7 +22,7 @@ from service import Service
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import NewUrl
+    from conftest import NewUrls
     from service import Site
 
 HOUR = 3_600_000
@@ -34,9 +34,9 @@ DAY = "2026-01-24"
 
 
 @pytest.fixture(scope="module")
-def proxied(engine: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def proxied(engine: NewUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server behind a proxy that says whose requests it passes on."""
-    running = Service(engine(tmp_path_factory.mktemp("database")), CLICKMETER_TRUSTED_PROXIES="127.0.0.1")
+    running = Service(*engine(tmp_path_factory.mktemp("database")), CLICKMETER_TRUSTED_PROXIES="127.0.0.1")
     running.start()
     yield running
     running.stop()

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from service import Service
 from test_geo import NETWORKS, mmdb
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from service import Service
 
 
 def test_a_visitor_has_a_place_and_no_address(own_service: Service, tmp_path: Path) -> None:
     database = tmp_path / "places.mmdb"
     database.write_bytes(mmdb(NETWORKS))
     own_service.stop()
-    placed = Service(
-        own_service.database_url,
+    placed = own_service.twin(
         CLICKMETER_GEOIP_DATABASE=str(database),
         CLICKMETER_TRUSTED_PROXIES="127.0.0.1",
     )

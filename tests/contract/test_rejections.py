@@ -49,6 +49,18 @@ def test_reasons_are_counted_per_property_and_survive_a_restart(own_service: Ser
     assert report(site, "?days=90")["totals"] == {code: 3 * count for code, count in TOTALS.items()}
 
 
+def test_a_dry_run_is_not_counted(own_service: Service) -> None:
+    site = own_service.new_site(bots="drop", retention_days=7)
+    with site.sender() as sender:
+        tried = sender.post_events(SENT, dry_run=True)
+        assert (tried.rejected, tried.filtered) == (3, 1)
+    own_service.restart()
+    assert report(site)["totals"] == {}
+    with site.sender() as sender:
+        sender.post_events(SENT)
+    assert report(site)["totals"] == TOTALS
+
+
 def test_readers_of_the_property_may_ask_and_nobody_else(site: Site) -> None:
     other = site.service.new_site()
     assert ask(site, site.service.admin_key).status_code == 200

@@ -55,7 +55,7 @@ def test_an_event_on_its_way_is_erased_too(postgres_url: str, monkeypatch: pytes
 
 def test_without_waiting_for_it_the_event_would_stay(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     new_property(postgres_url)
-    monkeypatch.setattr(append, "NO_ERASURE", "SELECT 1")
+    monkeypatch.setattr(append, "HELD", "SELECT 1")
     erase_while_an_event_is_stored(postgres_url, monkeypatch)
     assert query(postgres_url, "SELECT count(*) FROM events") == [(1,)]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from clients import DAY, TS, under_load
 
@@ -133,6 +135,39 @@ def test_processes_that_are_killed_are_replaced_and_lose_nothing_acknowledged(se
             time.sleep(0.05)
 
     assert under_load(service.new_site(), disturb) <= {0, 503}
+
+
+def sample(service: Service, name: str) -> float:
+    """A metric, as whichever process tells it."""
+    text = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.admin_key}"}).text
+    [line] = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(line)
+
+
+def wait_for(service: Service, name: str, value: float) -> None:
+    """Return when scrape after scrape tells this value of a metric, which a second later each process does."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while (found := {sample(service, name) for _ in range(5 * WORKERS)}) != {value}:
+        assert time.monotonic() < give_up_at, found
+
+
+def test_metrics_are_sums_over_all_processes_and_no_death_takes_them_back(service: Service) -> None:
+    accepted, rejected = "clickmeter_events_accepted_total", 'clickmeter_events_rejected_total{code="invalid_type"}'
+    with one_sender_each(service.new_site()) as senders:
+        for sender in senders:
+            sender.post_events([{"type": "pageview", "ts": TS}, {"type": "pageview", "ts": TS}, {"type": ""}])
+    wait_for(service, accepted, 2 * WORKERS)
+    for name, value in ((rejected, WORKERS), ("clickmeter_commit_seconds_count", WORKERS)):
+        assert sample(service, name) == value
+    assert sample(service, "clickmeter_roller_lag_events") >= 0
+    first = members(service)
+    os.kill(first[0], signal.SIGKILL)
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while len({*members(service)} - {first[0]}) < WORKERS:
+        assert sample(service, accepted) == 2 * WORKERS
+        assert time.monotonic() < give_up_at
+    wait_for(service, accepted, 2 * WORKERS)
+    assert sample(service, rejected) == WORKERS
 
 
 def test_all_that_was_acknowledged_before_a_signal_is_stored(service: Service) -> None:

@@ -7,7 +7,8 @@ import traceback
 from importlib import import_module
 
 try:
-    import_module(os.environ["TRUST_BROKEN"])
+    for name in os.environ["TRUST_BROKEN"].split(","):
+        import_module(name)
 except Exception:  # noqa: BLE001 - whatever it is, the process must not go on
     # Python would go on with the program as it is, and the check would have nothing to find.
     traceback.print_exc()

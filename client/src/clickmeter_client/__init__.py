@@ -38,6 +38,7 @@ from clickmeter_client.results import (
     Row,
     Schema,
     Table,
+    TextPage,
 )
 from clickmeter_client.sender import EventSender
 from clickmeter_client.version import __version__
@@ -79,6 +80,7 @@ __all__ = [
     "Schema",
     "Table",
     "TableParameters",
+    "TextPage",
     "UnexpectedAnswer",
     "Unreachable",
     "__version__",

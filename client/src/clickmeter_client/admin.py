@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from clickmeter_client.transport import Answer
 
 KeyType = Literal["write", "read", "signing"]
-NEXT_CURSOR = "Clickmeter-Next-Cursor"
 
 
 class PropertySettings(TypedDict, total=False):
@@ -135,7 +134,7 @@ class Admin:
         wanted = {"cursor": cursor, "limit": limit}
         query = [(name, str(value)) for name, value in wanted.items() if value is not None]
         answer = self._transport.request("GET", _path(property_id, "events"), query=query)
-        return EventsPage(answer.read_lines(), answer.headers[NEXT_CURSOR])
+        return EventsPage(answer.read_lines(), answer.next_cursor)
 
     def events(
         self, property_id: str, *, cursor: str | None = None, limit: int | None = None

@@ -21,6 +21,7 @@ from clickmeter_client.results import (
     Realtime,
     Schema,
     Table,
+    TextPage,
     read_overview,
     read_realtime,
     read_schema,
@@ -88,8 +89,27 @@ class Reports:
         return self._get(endpoint, parameters).read(dict)
 
     def text(self, endpoint: Endpoint, format_: TextFormat, **parameters: Unpack[AnyParameters]) -> str:
-        """The answer as CSV (RFC 4180, with a header line) or as NDJSON (one JSON object a line)."""
-        return self._get(endpoint, {**parameters, "format": format_}).text()
+        """The answer as CSV (RFC 4180, with a header line) or as NDJSON (one JSON object a line).
+
+        It is one page of at most `limit` groups; `text_page` says whether another follows.
+        """
+        return self.text_page(endpoint, format_, **parameters).text
+
+    def text_page(self, endpoint: Endpoint, format_: TextFormat, **parameters: Unpack[AnyParameters]) -> TextPage:
+        """`text`, and the `cursor` of the next page."""
+        return self._text_page(endpoint, {**parameters, "format": format_})
+
+    def every_text_page(
+        self, endpoint: TableEndpoint, format_: TextFormat, **parameters: Unpack[MetricsParameters]
+    ) -> Iterator[TextPage]:
+        """The pages of a report as text, walked through as `every_page` does. Each page of CSV has its header line."""
+        wanted: dict[str, object] = {**parameters, "format": format_}
+        while True:
+            page = self._text_page(endpoint, wanted)
+            yield page
+            if page.next_cursor is None:
+                return
+            wanted["cursor"] = page.next_cursor
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -100,6 +120,10 @@ class Reports:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _text_page(self, endpoint: str, wanted: Mapping[str, object]) -> TextPage:
+        answer = self._get(endpoint, wanted)
+        return TextPage(answer.text(), answer.next_cursor)
 
     def _get(self, endpoint: str, parameters: Mapping[str, object]) -> Answer:
         return self._transport.request("GET", self._path + endpoint, query=encode(parameters))

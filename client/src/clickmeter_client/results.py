@@ -95,6 +95,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPage:
+    """One page of rows as CSV or NDJSON, which have no place for the cursor; it is None on the last page."""
+
+    text: str
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """The pageviews of one minute; `time` is RFC 3339."""
 

@@ -22,6 +22,7 @@ Credential = str | Callable[[], str]
 """A key or a token; or a function that gives one, called before each request, for tokens that end."""
 USER_AGENT = f"clickmeter-client/{__version__} (Python)"
 IDLE_CONNECTIONS = 4
+NEXT_CURSOR = "Clickmeter-Next-Cursor"
 
 
 class Answer(NamedTuple):
@@ -38,6 +39,11 @@ class Answer(NamedTuple):
     def read_lines(self) -> list[dict[str, Any]]:
         """The objects of an NDJSON body, or `UnexpectedAnswer` when a line is not one."""
         return self._understood(lambda: [dict(json.loads(line)) for line in self.body.splitlines()])
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the page after this one, where the body has no place for it; None on the last page."""
+        return self.headers[NEXT_CURSOR]
 
     def text(self) -> str:
         """The body as text, line ends as sent, or `UnexpectedAnswer` when it is not UTF-8."""

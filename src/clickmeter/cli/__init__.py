@@ -48,6 +48,7 @@ COMMANDS = {
     "backup": Entry("copying", "backup", "Copy the database to a file, while the server goes on."),
     "restore": Entry("copying", "restore", "Make a database from a backup."),
     "compact": Entry("copying", "compact", "Give back the space of what was removed, and leave no trace of it."),
+    "move": Entry("move", "move", "Move everything to another database, of any engine, while the old one serves."),
     "doctor": Entry("doctor", "doctor", "Check the settings and the store, and say what to do."),
     "import": Entry("access_log", "group", "Bring in pageviews from a web server's access log."),
 }

@@ -64,7 +64,7 @@ def group() -> None:
 @click.argument("property_id", metavar="PROPERTY")
 @click.argument("file", metavar="FILE")
 @click.option("--host", metavar="NAME", help="The site's own host name: its pages are not taken for referrers then.")
-@with_settings("database_url", "geoip_database")
+@with_settings("database_url", "events_url", "geoip_database")
 def access_log(*, settings: Settings, property_id: str, file: str, host: str | None) -> None:
     """Import the pageviews in FILE, an access log in the combined format, plain or gzip; - reads standard input.
 
@@ -78,7 +78,10 @@ def access_log(*, settings: Settings, property_id: str, file: str, host: str | N
     tally, counts, shown = Tally(), Counts(), printable(file)
     kept = kept_from(property_, now)
     arrival = Arrival(property_, now, describe(None), None, NOWHERE, prefetch=False, kept_from=kept)
-    with closing(LogFile(file)) as log, closing(open_events(settings.database_url)) as store:
+    with (
+        closing(LogFile(file)) as log,
+        closing(open_events(settings.events_at, metadata_url=settings.database_url)) as store,
+    ):
         found = events(pageviews(log.lines(), tally, now=now), site)
         rows = accepted(found, arrival, geo, counts)
         with progress(f"Importing {shown}", length=log.size) as advance:

@@ -25,12 +25,13 @@ PER_MILLE = 1_000
 
 @click.command("backup")
 @click.argument("file", metavar="FILE")
-@with_settings("database_url")
+@with_settings("database_url", "events_url")
 def backup(*, settings: Settings, file: str) -> None:
     """Copy the database to FILE, as it is at one moment, while the server goes on.
 
     FILE must not be there yet. Rollups are not in it: `clickmeter restore` makes them anew.
     """
+    require_together(settings)
     with told("Backing up") as progressed:
         engine_of(settings.database_url).backup(settings.database_url, file, progressed)
     click.echo(f"{printable(file)} is whole; `clickmeter restore` makes a database of it.")
@@ -38,12 +39,13 @@ def backup(*, settings: Settings, file: str) -> None:
 
 @click.command("restore")
 @click.argument("file", metavar="FILE")
-@with_settings("database_url")
+@with_settings("database_url", "events_url")
 def restore(*, settings: Settings, file: str) -> None:
     """Make a database from FILE, a backup, once it is found to be whole.
 
     Nothing is overwritten: no database may be there yet, and no server may run.
     """
+    require_together(settings)
     url = settings.database_url
     with told("Restoring") as progressed:
         engine_of(url).restore(url, file, progressed)
@@ -53,18 +55,29 @@ def restore(*, settings: Settings, file: str) -> None:
 
 
 @click.command("compact")
-@with_settings("database_url")
+@with_settings("database_url", "events_url")
 def compact(*, settings: Settings) -> None:
     """Give back the space of removed events, and leave no trace of them in any file. Stop the server first.
 
     The rollups are made anew, since their dictionaries know every value there has ever been.
     """
+    require_together(settings)
     url = settings.database_url
     with closing(lock_server(url)):
         roll_up(url, anew=True)
         click.echo("Compacting ...", err=True)
         engine_of(url).compact(url)
     click.echo("Nothing is left of what was removed.")
+
+
+def require_together(settings: Settings) -> None:
+    """Raise ``not_available``, with what to do instead, when events are in an engine of their own."""
+    if settings.events_url:
+        raise Refusal(
+            "not_available",
+            "Events are in ClickHouse, which copies and compacts them itself; do what docs/clickhouse.md says under"
+            " Operations, and leave CLICKMETER_EVENTS_URL out to do this with the database of everything else.",
+        )
 
 
 def roll_up(url: str, *, anew: bool = False) -> None:

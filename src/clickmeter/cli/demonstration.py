@@ -64,7 +64,7 @@ def create_properties(settings: Settings, now: int) -> list[Property]:
 def fill(settings: Settings, days: int, now: int) -> int:
     """Store what happened on the last days; how many events were not there yet."""
     with (
-        closing(open_events(settings.database_url)) as store,
+        closing(open_events(settings.events_at, metadata_url=settings.database_url)) as store,
         progress("Making up traffic", length=days * len(made_up.SITES)) as advance,
     ):
         return sum(fill_site(store, site, days, now, advance) for site in made_up.SITES)

@@ -18,7 +18,7 @@ from clickmeter.cli.options import EVERY, with_json, with_settings
 from clickmeter.cli.output import print_json, printable
 from clickmeter.cli.property import every_property
 from clickmeter.errors import Refusal
-from clickmeter.storage.open import engine_of, is_server_running, open_metadata
+from clickmeter.storage.open import engine_of, examine_events, is_server_running, open_metadata
 from clickmeter.storage.protocol import Finding
 from clickmeter.web.server import Connection
 from clickmeter.web.serving import SPARE_FILES
@@ -116,6 +116,8 @@ def of_store(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         # An engine's only note is that there is no store yet; looking into it would make one.
         if all(finding.level != "note" for finding in found):
             yield from of_metadata(settings)
+            if settings.events_url:
+                yield from examine_events(settings.events_url)
     except Refusal as refusal:
         yield Finding("problem", refusal.detail, "The database cannot be used until that is repaired.")
 
@@ -123,7 +125,11 @@ def of_store(settings: Settings, *, deep: bool) -> Iterator[Finding]:
 def of_metadata(settings: Settings) -> Iterator[Finding]:
     with closing(open_metadata(settings.database_url)) as metadata:
         properties, admins = [*every_property(metadata)], metadata.keys(None)
+        move = metadata.move()
         signing = [key for one in properties for key in metadata.keys(one.id) if key.type == "signing"]
+    if move is not None and move.closes:
+        advice = "`clickmeter move --finish` goes on with it, and --abandon gives it up."
+        yield Finding("warning", move.closes, advice)
     if all(key.revoked_at is not None for key in admins):
         yield Finding(
             "note", "There is no admin key.", "`clickmeter key create --type admin` makes one, if you need it."

@@ -30,7 +30,7 @@ LOOKED_AT = 5_000
 @click.argument("property_id", metavar="PROPERTY")
 @click.option("--visitor", metavar="ID", required=True, help="The visitor_id that the events have.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@with_settings("database_url")
+@with_settings("database_url", "events_url")
 def erase(*, settings: Settings, property_id: str, visitor: str, yes: bool) -> None:
     """Remove every event of one visitor, for good, and keep its late events out.
 
@@ -41,7 +41,7 @@ def erase(*, settings: Settings, property_id: str, visitor: str, yes: bool) -> N
         property_ = known_property(metadata, property_id)
     if not yes:
         confirm(visitor_id, property_.id)
-    with closing(open_events(settings.database_url)) as events:
+    with closing(open_events(settings.events_at, metadata_url=settings.database_url)) as events:
         removed = remove(events, property_.id, visitor_id, now=time.time_ns() // 1_000_000)
     click.echo(f"Erased the visitor; {removed:,} events were removed.")
 

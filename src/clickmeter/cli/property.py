@@ -147,18 +147,21 @@ def update(*, settings: Settings, property_id: str, any_origin: bool, keep_forev
 @group.command("delete")
 @click.argument("property_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@with_settings("database_url")
+@with_settings("database_url", "events_url")
 def delete(*, settings: Settings, property_id: str, yes: bool) -> None:
     """Delete a property, its keys and all its events, for good.
 
     It disappears from the API at once, its events follow. Its id is never used again.
     """
-    with closing(open_metadata(settings.database_url)) as metadata:
+    with (
+        closing(open_metadata(settings.database_url)) as metadata,
+        # Opened first: events that only another process can remove would be left behind.
+        closing(open_events(settings.events_at, metadata_url=settings.database_url)) as events,
+    ):
         property_ = known_property(metadata, property_id)
         if not yes:
             confirm(property_)
         metadata.delete_property(property_id, now=time.time_ns() // 1_000_000)
-    with closing(open_events(settings.database_url)) as events:
         removed = purge(events)
     click.echo(f"Deleted {property_id}; {removed:,} events were removed.")
 

@@ -60,7 +60,7 @@ def add_command(endpoint: str) -> None:
     names = [name for name in ENDPOINTS[endpoint].parameters if name in OPTIONS]
 
     @with_json
-    @with_settings("database_url")
+    @with_settings("database_url", "events_url")
     def command(*, settings: Settings, property_id: str, as_json: bool, **given: Any) -> None:
         params = [(name, value) for name in names for value in values_of(given[name])]
         property_, body = answer(settings, endpoint, property_id, params)
@@ -103,7 +103,9 @@ def answer(
         property_ = known_property(metadata, property_id)
         cursor_key = metadata.secret("cursor")
     query = parse(endpoint, params, property_, now=now, cursor_key=cursor_key)
-    with closing(Answerer(settings.database_url, cache_mb=settings.report_cache_mb)) as answerer:
+    with closing(
+        Answerer(settings.events_at, metadata_url=settings.database_url, cache_mb=settings.report_cache_mb)
+    ) as answerer:
         return property_, answerer.body(query, now=now, cursor_key=cursor_key, seconds=math.inf)
 
 

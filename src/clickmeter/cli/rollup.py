@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from clickmeter.config import Settings
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 LOOK_SECONDS = 0.2
 
@@ -34,7 +34,9 @@ def group() -> None:
 
 
 @contextmanager
-def stores(settings: Settings) -> Iterator[tuple[EventStore, RollupStore]]:
+def stores(settings: Settings) -> Iterator[tuple[RolledEvents, RollupStore]]:
+    if settings.events_url:
+        raise Refusal("not_available", "These events are counted by the engine they are in; nothing is rolled up.")
     with (
         closing(open_events(settings.database_url)) as events,
         closing(open_rollups(settings.database_url, events)) as rollups,
@@ -118,7 +120,7 @@ def watch(settings: Settings, rollups: RollupStore) -> Callable[[], bool]:
     return wait
 
 
-def work(settings: Settings, events: EventStore, rollups: RollupStore) -> Callable[[], bool]:
+def work(settings: Settings, events: RolledEvents, rollups: RollupStore) -> Callable[[], bool]:
     """No server rolls up, and none may begin to meanwhile: do it here, step by step."""
     lock = lock_server(settings.database_url)
     if rollups.elect() is None:

@@ -7,6 +7,7 @@ batch fails, and it is logged. A store that is locked, full or away fails the gr
 from __future__ import annotations
 
 import logging
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,12 +16,13 @@ from clickmeter import logs
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch
 from clickmeter.storage.open import open_events
-from clickmeter.worker import answer_requests, database_url
+from clickmeter.worker import answer_requests, given_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from clickmeter.storage.protocol import EventStore
+    from clickmeter.worker import Urls
 
 log = logging.getLogger("clickmeter.storing")
 
@@ -42,6 +44,10 @@ class Purge(msgspec.Struct, tag="purge", array_like=True):
 
 class Check(msgspec.Struct, tag="check", array_like=True):
     """See whether events can be stored; answered with one Result, 0 when they can."""
+
+
+class Warn(msgspec.Struct, tag="warn", array_like=True):
+    """Say which settings of the store may lose what was acknowledged; answered with a sentence for each."""
 
 
 class MarkErased(msgspec.Struct, tag="mark", array_like=True):
@@ -70,18 +76,18 @@ class Expire(msgspec.Struct, tag="expire", array_like=True):
     limit: int
 
 
-Request = Append | Purge | Check | MarkErased | Erase | Expire
+Request = Append | Purge | Check | Warn | MarkErased | Erase | Expire
 decode_request = msgspec.msgpack.Decoder(Request).decode
 encode = msgspec.msgpack.Encoder().encode
 decode_results: Callable[[bytes], list[Result]] = msgspec.msgpack.Decoder(list[Result]).decode
 
 
-def answer(events: EventStore, request: Request) -> list[Result]:
+def answer(events: EventStore, request: Request) -> Sequence[Result]:
     """What the process does with one request; a store that is away is a sentence, not an error."""
     if isinstance(request, Append):
         return store(events, request.batches)
     try:
-        return [*remove(events, request)]
+        return events.warnings() if isinstance(request, Warn) else [*remove(events, request)]
     except Refusal as refusal:
         return [refusal.detail]
 
@@ -114,12 +120,18 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
         return store(events, batches[:middle]) + store(events, batches[middle:])
 
 
+@contextmanager
+def opened(urls: Urls) -> Iterator[Callable[[bytes], bytes]]:
+    """The events, opened to be stored in: what answers a request."""
+    with closing(open_events(urls.events, metadata_url=urls.database, server_writes=True)) as events:
+        yield lambda payload: encode(answer(events, decode_request(payload)))
+
+
 def main() -> None:
     """``python -m clickmeter.ingest.storing SOCKET``; started by the server alone."""
     logs.configure_as()
-    events = open_events(database_url(), server_writes=True)
-    answer_requests(lambda payload: encode(answer(events, decode_request(payload))))
-    events.close()
+    with opened(given_urls()) as handle:
+        answer_requests(handle)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.errors import Refusal
-from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, decode_results, encode
+from clickmeter.ingest.storing import Append, Check, Purge, Request, Result, Warn, decode_results, encode
 from clickmeter.measures import Durations
-from clickmeter.worker import Worker
 
 if TYPE_CHECKING:
     from clickmeter.model import Batch
+    from clickmeter.worker import Seat, Worker
 
 MAX_WAITING_EVENTS = 12_000
 MAX_WAITING_BYTES = 32 * 1024 * 1024
@@ -45,8 +45,9 @@ class Waiting(NamedTuple):
 class Writer:
     """Takes batches from any number of requests and hands them to the process that owns the store's write side."""
 
-    def __init__(self, database_url: str) -> None:
-        self._worker = Worker(STORE_MODULE, database_url)
+    def __init__(self, worker: Worker | Seat) -> None:
+        """`worker` is a process of STORE_MODULE, or a seat in one that stores, too."""
+        self._worker = worker
         self._waiting: deque[Waiting] = deque()
         self._under_way: deque[list[Waiting]] = deque()
         self._events = 0
@@ -55,10 +56,13 @@ class Writer:
         self._failing = False
         self._sent_at = 0.0
         self.commits = Durations()
+        self.warnings: list[str] = []
+        """Which settings of the store may lose what was acknowledged, as it was when the process started."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self._worker.start()
+        self.warnings = [str(warning) for warning in await self.ask(Warn())]
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._purge())]
 
     async def stop(self) -> None:

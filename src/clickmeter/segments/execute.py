@@ -37,6 +37,8 @@ class Answer:
         self._sessions = self._of_rows(frame.ids("session_id"))
         self._is_pageview = self._of_rows(self._base.is_pageview)
         self._group_ids, self._group_keys = self._grouped()
+        self._chosen: dict[Group, int] = {}
+        """The numbers of the groups that came first, which are asked about next."""
 
     def unattributed(self) -> dict[str, int]:
         """How many matching events have no visitor id, and no session id."""
@@ -62,11 +64,13 @@ class Answer:
         groups = self._named(chosen)
         order = sorted(range(len(groups)), key=lambda at: by_value(groups[at]))
         chosen = chosen[order]
+        groups = [groups[at] for at in order]
+        self._chosen = dict(zip(groups, chosen.tolist(), strict=True))
         if set(names) <= counts.keys():
             sums = as_sums({name: values[chosen] for name, values in counts.items()})
         else:
             sums = self._sums(self._cells_of(chosen), len(chosen), names)
-        return [groups[at] for at in order], sums
+        return groups, sums
 
     def _places_by(self, term: str, counts: Mapping[str, Ids], groups: Ids, count: int) -> Ids:
         """Where a term of order_by puts these groups; see `ranking.first`. `counts` are of all groups."""
@@ -109,6 +113,9 @@ class Answer:
         """For each group there is, its place among the given ones, or -1."""
         keys = self._group_keys
         places = np.full(len(keys), -1, np.intp)
+        if self._chosen.keys() >= set(groups):
+            places[[self._chosen[group] for group in groups]] = np.arange(len(groups))
+            return places
         candidates = np.arange(len(keys))
         for at, column in enumerate(self._columns):
             ids = column.values.find({group[at] for group in groups})

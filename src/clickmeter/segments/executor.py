@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from clickmeter.query.query import Query
     from clickmeter.segments.cache import Cache
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 
 class Executor:
     """A `report.Executor` over one moment of the store."""
 
-    def __init__(self, events: EventStore, reader: Reader) -> None:
+    def __init__(self, events: RolledEvents, reader: Reader) -> None:
         self._events = events
         self._reader = reader
 
@@ -45,7 +45,7 @@ class Executor:
 
 
 @contextmanager
-def executor(events: EventStore, rollups: RollupStore, cache: Cache, *, deadline: float) -> Iterator[Executor]:
+def executor(events: RolledEvents, rollups: RollupStore, cache: Cache, *, deadline: float) -> Iterator[Executor]:
     """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
     with rollups.snapshot() as watermark:
         yield Executor(events, Reader(events, rollups, cache, watermark=watermark, deadline=deadline))

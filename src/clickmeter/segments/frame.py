@@ -26,6 +26,10 @@ class Values:
     def __getitem__(self, id_: int) -> str | None:
         return self._values[id_]
 
+    def texts(self, ids: Ids) -> list[str]:
+        """The values of these ids, none of which is 0."""
+        return list(map(self._values.__getitem__, ids.tolist()))  # type: ignore[arg-type]  # only id 0 stands for None
+
     def where(self, holds: Callable[[str | None], bool]) -> Flags:
         """For each id whether its value passes; every value is tried once."""
         return np.fromiter(map(holds, self._values), np.bool_, len(self._values))

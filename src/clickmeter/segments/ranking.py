@@ -51,14 +51,12 @@ def metric_places(name: str, counted: Mapping[str, Ids], *, descending: bool) ->
 
 def value_places(values: Values, ids: Ids, count: int, *, descending: bool) -> Ids:
     """By a dimension's value in code point order, missing last; those after the first `count` values are all alike."""
-    present = np.flatnonzero(np.bincount(ids)).tolist()
-    texts = [text for id_ in present if (text := values[id_]) is not None]
-    best = heapq.nlargest(count, texts) if descending else heapq.nsmallest(count, texts)
-    place = {text: at for at, text in enumerate(best)}
+    present = np.flatnonzero(np.bincount(ids))
+    found = present[present > 0]
+    texts = values.texts(found)
+    choose = heapq.nlargest if descending else heapq.nsmallest
+    best = choose(count, range(len(texts)), key=texts.__getitem__)
     places = np.full(int(ids.max(initial=0)) + 1, len(best))
     places[0] += 1
-    found = present[len(present) - len(texts) :]
-    for id_, text in zip(found, texts, strict=True):
-        if text in place:
-            places[id_] = place[text]
+    places[found[best]] = np.arange(len(best))
     return places[ids]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from clickmeter.segments.cache import Cache
     from clickmeter.segments.frame import Ids, Part
-    from clickmeter.storage.protocol import EventStore, RollupStore
+    from clickmeter.storage.protocol import RolledEvents, RollupStore
     from clickmeter.storage.segment import StoredSegment
 
 Row = tuple[Any, ...]
@@ -59,7 +59,7 @@ class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
     def __init__(
-        self, events: EventStore, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
+        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
     ) -> None:
         """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``."""
         self._events = events

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from clickmeter.segments.codec import Numbers
-    from clickmeter.storage.protocol import EventStore, Removal, RollupStore
+    from clickmeter.storage.protocol import Removal, RolledEvents, RollupStore
     from clickmeter.storage.segment import Segment, StoredSegment
 
 STEP_ROWS = 20_000
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 class Roller:
     """Brings the rollups of one store up to its events. One roller at a time per store."""
 
-    def __init__(self, events: EventStore, rollups: RollupStore) -> None:
+    def __init__(self, events: RolledEvents, rollups: RollupStore) -> None:
         """Nothing is read before the first step."""
         self._events = events
         self._rollups = rollups

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from clickmeter.storage.protocol import EventStore, Finding, MetadataStore, Progress, RollupStore
+    from clickmeter.storage.protocol import (
+        CountingStore,
+        EventStore,
+        Finding,
+        MetadataStore,
+        Progress,
+        RolledEvents,
+        RollupStore,
+    )
 
 
 class Lock(Protocol):
@@ -24,13 +32,17 @@ class Engine(Protocol):
 
     def open_metadata(self, url: str) -> MetadataStore: ...
 
-    def open_events(self, url: str, *, server_writes: bool) -> EventStore: ...
+    def open_events(self, url: str, *, server_writes: bool) -> RolledEvents: ...
 
-    def open_rollups(self, url: str, events: EventStore) -> RollupStore: ...
+    def open_rollups(self, url: str, events: RolledEvents) -> RollupStore: ...
 
     def lock_server(self, url: str) -> Lock: ...
 
     def is_server_running(self, url: str) -> bool: ...
+
+    def require_store(self, url: str) -> None:
+        """Raise ``store_unavailable`` where no database is yet, instead of making one."""
+        ...
 
     def backup(self, url: str, file: str, told: Progress) -> None:
         """Copy everything that is not derived to `file`, at one moment, while others work; it must not be there yet."""
@@ -46,6 +58,20 @@ class Engine(Protocol):
 
     def compact(self, url: str) -> None:
         """Leave nothing of removed events in the store, and give their space back; for the holder of the lock."""
+        ...
+
+
+class EventEngine(Protocol):
+    """What the folder of an engine offers that keeps events alone: properties and keys are in another database."""
+
+    def open_events(self, url: str, metadata: MetadataStore, *, server_writes: bool) -> EventStore: ...
+
+    def open_counting(self, url: str) -> CountingStore: ...
+
+    def is_of_one_process(self, url: str) -> bool: ...
+
+    def examine(self, url: str) -> Iterable[Finding]:
+        """What an operator should know of the events at `url`."""
         ...
 
 
@@ -65,13 +91,42 @@ def postgres() -> Engine:
     return engine
 
 
+def clickhouse() -> EventEngine:
+    from clickmeter.storage.clickhouse import engine  # noqa: PLC0415 - see ENGINES
+
+    return engine
+
+
 ENGINES: dict[str, Callable[[], Engine]] = {"sqlite": sqlite, "postgresql": postgres, "postgres": postgres}
 """By the scheme of their URLs; each is imported when it is asked for, as its driver may not be installed."""
+EVENT_ENGINES: dict[str, Callable[[], EventEngine]] = {
+    "clickhouse": clickhouse,
+    "clickhouses": clickhouse,
+    "chdb": clickhouse,
+}
+"""The same for the URLs of events that are kept apart."""
+
+
+def scheme_of(url: str) -> str:
+    return url.partition(":")[0]
+
+
+def keeps_events_alone(url: str) -> bool:
+    """Whether the engine of a URL keeps events and nothing else; it counts them itself, without rollups."""
+    return scheme_of(url) in EVENT_ENGINES
+
+
+def is_of_one_process(events_url: str) -> bool:
+    """Whether whatever stores and counts these events has to be in one process."""
+    return keeps_events_alone(events_url) and EVENT_ENGINES[scheme_of(events_url)]().is_of_one_process(events_url)
 
 
 def engine_of(url: str) -> Engine:
     """The engine a URL names by its scheme; ``store_unavailable`` for one that is not known."""
-    scheme = url.partition(":")[0]
+    scheme = scheme_of(url)
+    if scheme in EVENT_ENGINES:
+        sentence = f"{scheme}: keeps events alone; make it CLICKMETER_EVENTS_URL, beside a CLICKMETER_DATABASE_URL."
+        raise Refusal("store_unavailable", sentence)
     if scheme not in ENGINES:
         raise Refusal("store_unavailable", f"There is no engine for {scheme}: URLs; known are {', '.join(ENGINES)}.")
     return ENGINES[scheme]()
@@ -82,15 +137,41 @@ def open_metadata(url: str) -> MetadataStore:
     return engine_of(url).open_metadata(url)
 
 
-def open_events(url: str, *, server_writes: bool = False) -> EventStore:
+@overload
+def open_events(url: str, *, server_writes: bool = False) -> RolledEvents: ...
+
+
+@overload
+def open_events(url: str, *, metadata_url: str | None, server_writes: bool = False) -> EventStore: ...
+
+
+def open_events(url: str, *, metadata_url: str | None = None, server_writes: bool = False) -> EventStore:
     """Events at `url`, migrated; ``store_unavailable`` with one sentence when that is impossible.
 
-    `server_writes` is for the one process of a server that stores events.
+    `metadata_url` is where their properties are, if elsewhere. `server_writes` is for the one process of a server that
+    stores events.
     """
-    return engine_of(url).open_events(url, server_writes=server_writes)
+    if metadata_url in (None, url):
+        return engine_of(url).open_events(url, server_writes=server_writes)
+    if not keeps_events_alone(url):
+        names = ", ".join(EVENT_ENGINES)
+        sentence = f"Events apart from the rest are kept in {names} only; leave CLICKMETER_EVENTS_URL out otherwise."
+        raise Refusal("store_unavailable", sentence)
+    assert metadata_url is not None
+    return EVENT_ENGINES[scheme_of(url)]().open_events(url, open_metadata(metadata_url), server_writes=server_writes)
 
 
-def open_rollups(url: str, events: EventStore) -> RollupStore:
+def examine_events(url: str) -> Iterable[Finding]:
+    """What an operator should know of events that are kept apart, at `url`."""
+    return EVENT_ENGINES[scheme_of(url)]().examine(url)
+
+
+def open_counting(url: str) -> CountingStore:
+    """The events at `url`, to be counted by their engine, which is one that keeps events alone."""
+    return EVENT_ENGINES[scheme_of(url)]().open_counting(url)
+
+
+def open_rollups(url: str, events: RolledEvents) -> RollupStore:
     """The rollups of the events at `url`; emptied when they are of others."""
     return engine_of(url).open_rollups(url, events)
 

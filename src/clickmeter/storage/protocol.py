@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Batch, Event, Key, Property, Rejections
+    from clickmeter.query.query import Query
+    from clickmeter.query.sums import Sums
+    from clickmeter.storage.move import Contents, Move
     from clickmeter.storage.segment import Roll, RollupStatistics, StoredSegment
 
+Group = tuple[str | None, ...]
+"""The values of the dimensions a report is grouped by."""
 
 NEWEST = 2**63 - 1
 """No position is greater."""
 BEGINNING = (-1, 0)
 """Where an erasure begins: before every event."""
-
 
 Progress = Callable[[int, int], None]
 """Hears how much is done, of how much."""
@@ -62,6 +66,21 @@ class MetadataStore(Protocol):
         """32 random bytes, made the first time `name` is asked for and the same ever after."""
         ...
 
+    def note(self, name: str) -> bytes | None:
+        """What `set_note` kept last under a name, or None."""
+        ...
+
+    def set_note(self, name: str, content: bytes) -> None:
+        """Keep up to a few MiB for the program itself, durably when this returns; the revision stays what it is."""
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """One holder of a name at a time, over all processes of this database; raises when it takes too long.
+
+        Lost at the latest when the process ends, however it ends. A `set_note` inside fails when it is lost.
+        """
+        ...
+
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
         """Store a property and its first keys, durably, or raise ``property_exists``: an id is never used twice."""
         ...
@@ -80,6 +99,10 @@ class MetadataStore(Protocol):
 
     def delete_property(self, property_id: str, *, now: int) -> bool:
         """Make the property and its keys invisible at once; its events go with `EventStore.purge`. False if absent."""
+        ...
+
+    def deleted_properties(self) -> list[str]:
+        """The ids of all properties that were ever deleted."""
         ...
 
     def create_key(self, key: Key) -> None:
@@ -120,6 +143,45 @@ class MetadataStore(Protocol):
         """The property's counts from that day on, by day and code."""
         ...
 
+    def closed(self) -> str | None:
+        """Why neither events nor changes are taken now, in a sentence; None when they are."""
+        ...
+
+    def move(self) -> Move | None:
+        """The move that this is an end of, or was last."""
+        ...
+
+    def set_move(self, move: Move | None) -> None:
+        """Remember a move, durably, and the revision changes.
+
+        When this returns and `Move.closes`, nothing that was under way in this database can be stored any more: events,
+        erasures, changes of properties and keys are refused with ``store_unavailable``. Events that are kept elsewhere
+        follow with `EventStore.check`. Secrets, salts, counts of rejections, `purge` and `expire` go on.
+        """
+        ...
+
+    def contents(self, *, salts: bool) -> Contents:
+        """Everything, at one moment, with or without the salts; nothing of a deleted property but itself and keys."""
+        ...
+
+    def adopt(self, contents: Contents) -> None:
+        """Make everything as it is there, closed or not: secrets and keys that are not there stay, salts do not.
+
+        A property that is deleted there is deleted here. One transaction; the revision changes.
+        """
+        ...
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        """Keep, durably, that the visitor was erased at `now` (ms). False without the property.
+
+        What is kept is `erasure.visitor_hash` of the id, keyed with a secret of the store, and the instant.
+        """
+        ...
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches, without the events of erased visitors with a ts before the erasure."""
+        ...
+
     def warnings(self) -> list[str]:
         """Which settings of the store may lose what was acknowledged: a sentence each, none when all is well."""
         ...
@@ -130,9 +192,8 @@ class MetadataStore(Protocol):
 class EventStore(Protocol):
     """Raw events: exactly one row per (property, event_id), never changed; removed only as a whole.
 
-    They go with their property (`purge`), with their visitor (`erase`) or by age (`expire`). A removal of the last two
-    kinds is numbered, in the transaction that does it, and the days it touches are kept with that number for ever:
-    segments made before it hold events that are gone.
+    They go with their property (`purge`), with their visitor (`erase`), by age (`expire`), or by id when they have gone
+    from the store that this one is filled from (`remove`).
     """
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
@@ -143,6 +204,107 @@ class EventStore(Protocol):
         Events of an erased visitor with a ts before the erasure are not stored, and are no duplicates either.
         """
         ...
+
+    def adopt(self, batches: Sequence[Batch]) -> list[int | None]:
+        """As `append`, for events of another store: closed or not, and whether a visitor was erased or not."""
+        ...
+
+    def whole(self, *, after: int, limit: int) -> list[tuple[int, str | None, Event]]:
+        """Up to `limit` events in order of arrival, as of `arrivals`: position, property id (None if deleted), event.
+
+        Fewer only when no other event has a position yet.
+        """
+        ...
+
+    def marks(self, property_id: str, *, start: int, end: int) -> Iterator[list[tuple[str, int]]]:
+        """Id and received_at, which tell it from any other, of each event with start <= ts < end, in no set order."""
+        ...
+
+    def tallies(self, property_id: str) -> dict[int, tuple[int, int]]:
+        """For each UTC day (since 1970-01-01) with events of the property how many, and a sum of their received_at.
+
+        Of received_at its lowest MARK_BITS bits. What is being removed has gone when this returns.
+        """
+        ...
+
+    def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
+        """Remove those of the events with these ids that have start <= ts < end, in one transaction; how many."""
+        ...
+
+    def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
+        """Up to `limit` events of all properties in order of arrival, the first one past position `after`.
+
+        Rows of position, property id, and the named columns. An event that is committed later never has a smaller
+        position than one returned here.
+        """
+        ...
+
+    def last_position(self) -> int:
+        """The position of the newest event there has ever been; 0 without any."""
+        ...
+
+    def identity(self) -> str:
+        """What tells this store from any other; a copy has the same."""
+        ...
+
+    def first_event(self, property_id: str, *, include_bots: bool, since: int = 0) -> int | None:
+        """The smallest ts from `since` on of the property's events, bots' or not, or None when it has none."""
+        ...
+
+    def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
+        """Whether an event of the property with start <= ts < end is `daily`. Fast, also when none is."""
+        ...
+
+    def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
+        """Up to `limit` events in order of arrival, each with its position, the first one past position `after`.
+
+        Events with a ts before `since` are left out.
+        """
+        ...
+
+    def purge(self, *, limit: int) -> int:
+        """Remove up to `limit` events of deleted properties, in one transaction; how many were removed.
+
+        Where removing a few takes as long as removing all, all go: the number may be greater than `limit`.
+        """
+        ...
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        """From now on store no event of the visitor with a ts before `now` (ms), durably. False without property."""
+        ...
+
+    def erase(self, property_id: str, visitor_id: str, *, erased_at: int, after: tuple[int, int], limit: int) -> Erased:
+        """Look at the next `limit` events of the property and remove the visitor's, in one transaction.
+
+        The visitor's are those with that visitor_id and a ts before `erased_at`, or received no later than that. The
+        first step begins after BEGINNING; the erasure is done when a step says that no other follows.
+        """
+        ...
+
+    def expire(self, property_id: str, *, before: int, limit: int) -> int:
+        """Remove up to `limit` of the property's events with a ts before `before` (ms), the oldest first.
+
+        One transaction; how many were removed.
+        """
+        ...
+
+    def warnings(self) -> list[str]:
+        """As of `MetadataStore`, of settings that are of the events alone."""
+        ...
+
+    def check(self) -> None:
+        """Write something that changes nothing, durably: returns when events can be stored, raises when not."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RolledEvents(EventStore, Protocol):
+    """Events whose rollups are made here (`clickmeter.segments`), and what that takes.
+
+    A removal by `erase`, `expire` or `remove` is numbered, in the transaction that does it, and the days it touches are
+    kept with that number for ever: segments made before it hold events that are gone.
+    """
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Everything read inside is of one moment. Not to be held for long.
@@ -173,69 +335,12 @@ class EventStore(Protocol):
         """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
         ...
 
-    def arrivals(self, columns: Sequence[str], *, after: int, limit: int) -> list[tuple[Any, ...]]:
-        """Up to `limit` events of all properties in order of arrival, the first one past position `after`.
-
-        Rows of position, property id, and the named columns. An event that is committed later never has a smaller
-        position than one returned here.
-        """
-        ...
-
-    def last_position(self) -> int:
-        """The position of the newest event there has ever been; 0 without any."""
-        ...
-
     def live(self, property_ids: Sequence[str]) -> set[str]:
         """Those of the properties that exist and are not deleted."""
         ...
 
-    def identity(self) -> str:
-        """What tells this store from any other; a copy has the same."""
-        ...
-
     def event_at(self, position: int) -> str | None:
         """The id of the event at a position, which tells a store from a copy that went another way; None without."""
-        ...
-
-    def first_event(self, property_id: str, *, include_bots: bool, since: int = 0) -> int | None:
-        """The smallest ts from `since` on of the property's events, bots' or not, or None when it has none."""
-        ...
-
-    def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
-        """Whether an event of the property with start <= ts < end is `daily`. Fast, also when none is."""
-        ...
-
-    def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
-        """Up to `limit` events in order of arrival, each with its position, the first one past position `after`.
-
-        Events with a ts before `since` are left out.
-        """
-        ...
-
-    def purge(self, *, limit: int) -> int:
-        """Remove up to `limit` events of deleted properties, in one transaction; how many were removed."""
-        ...
-
-    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
-        """From now on store no event of the visitor with a ts before `now` (ms), durably. False without the property.
-
-        What is kept for that is `erasure.visitor_hash` of the id, keyed with a secret of the store, and the instant.
-        """
-        ...
-
-    def erase(self, property_id: str, visitor_id: str, *, erased_at: int, after: tuple[int, int], limit: int) -> Erased:
-        """Look at the next `limit` events of the property and remove the visitor's, in one transaction.
-
-        The visitor's are those with that visitor_id and a ts before `erased_at`, or received no later than that. The
-        first step begins after BEGINNING; the erasure is done when a step says that no other follows.
-        """
-        ...
-
-    def expire(self, property_id: str, *, before: int, limit: int) -> int:
-        """Remove up to `limit` of the property's events with a ts before `before` (ms), the oldest first.
-
-        One transaction; how many were removed.
-        """
         ...
 
     def generation(self) -> int:
@@ -250,11 +355,41 @@ class EventStore(Protocol):
         """Those of the UTC days, both inclusive, that events were removed from: the number of each's last removal."""
         ...
 
-    def check(self) -> None:
-        """Write something that changes nothing, durably: returns when events can be stored, raises when not."""
+
+class CountingStore(Protocol):
+    """Events in an engine that answers queries itself; for the others see `clickmeter.segments`."""
+
+    def answer(self, query: Query, *, start: int, end: int, deadline: float) -> Answer:
+        """What there is of a query in start <= ts < end (ms).
+
+        Raises ``report_timeout`` past the deadline, in seconds on the monotonic clock, and ``too_expensive``.
+        """
         ...
 
     def close(self) -> None: ...
+
+
+class Answer(Protocol):
+    """What a report is made of, for one query and one range of instants."""
+
+    def unattributed(self) -> dict[str, int]:
+        """How many matching events have no visitor id, and no session id."""
+        ...
+
+    def totals(self) -> Sums:
+        """Everything that matches, as one row."""
+        ...
+
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        """At least the first `count` groups by these terms of order_by, ties by value, with their sums.
+
+        Sorted by their values, missing last; more than `count` of them when there are more at all.
+        """
+        ...
+
+    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
+        """For each of the given groups (absent ones too), the sums of each bucket between the edges (ms)."""
+        ...
 
 
 class RollupStore(Protocol):

@@ -35,15 +35,19 @@ PROPERTY_COLUMNS = (
     "created_at",
 )
 SELECT_PROPERTY = f"SELECT {', '.join(PROPERTY_COLUMNS)} FROM properties WHERE deleted_at IS NULL"
-SELECT_KEY = """
+SELECT_EVERY_KEY = """
     SELECT keys.id, type, properties.id, secret_hash, keys.created_at, revoked_at, text
     FROM keys LEFT JOIN properties ON no = property_no
-    WHERE deleted_at IS NULL
 """
+SELECT_KEY = f"{SELECT_EVERY_KEY} WHERE deleted_at IS NULL"
 
 
 def to_row(number: int, event: Event) -> tuple[Any, ...]:
-    key = event_key(event.event_id)
+    return to_keyed_row(number, event_key(event.event_id), event)
+
+
+def to_keyed_row(number: int, key: bytes, event: Event) -> tuple[Any, ...]:
+    """The same for one whose key is known already."""
     values = list(values_of(event))
     values[URL] = without_prefix(event.url, event)
     return (number, key, stored_text(key, event.event_id), *values)

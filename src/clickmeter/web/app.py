@@ -12,18 +12,21 @@ from starlette.routing import Route
 
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
+from clickmeter.hosting import Processes
 from clickmeter.ingest.geo import Geo
 from clickmeter.ingest.removing import Removing
 from clickmeter.ingest.writer import Writer
 from clickmeter.reporting import ReportPool
 from clickmeter.rolling import Rolling
-from clickmeter.storage.open import open_metadata
+from clickmeter.storage.move import require_open
+from clickmeter.storage.open import keeps_events_alone, open_metadata
 from clickmeter.web import cors, dashboard, ingest, openapi, tracker
 from clickmeter.web.access import Access
 from clickmeter.web.admin import Admin
 from clickmeter.web.auth import Gate, Metadata
 from clickmeter.web.backlog import Backlog
 from clickmeter.web.body import ClientGoneError
+from clickmeter.web.figures import Board
 from clickmeter.web.ingest import Ingest
 from clickmeter.web.limits import Limits
 from clickmeter.web.metrics import Counts, Scrapes, Sources
@@ -32,8 +35,11 @@ from clickmeter.web.rejections import RejectionCounts
 from clickmeter.web.reports import Reports
 from clickmeter.web.salts import Salts
 from clickmeter.web.upkeep import Upkeep
+from clickmeter.worker import Urls
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -82,12 +88,15 @@ ROUTES = (
 class Server:
     """The ASGI application: everything that lives as long as the process, started and stopped in one order."""
 
-    def __init__(self, settings: Settings, *, rolls: bool) -> None:
+    def __init__(self, settings: Settings, *, rolls: bool, figures: Path | None) -> None:
         url = settings.database_url
         self._metadata = Metadata(lambda: open_metadata(url))
-        self._writer = Writer(url)
-        self._rolling = Rolling(url) if rolls else None
-        self._pool = ReportPool(url, workers=settings.report_workers, cache_mb=settings.report_cache_mb)
+        self._processes = Processes(
+            Urls(url, settings.events_at), report_workers=settings.report_workers, cache_mb=settings.report_cache_mb
+        )
+        self._writer = Writer(self._processes.storing)
+        self._rolling = Rolling(url) if rolls and not keeps_events_alone(settings.events_at) else None
+        self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
         self._salts = Salts(self._metadata)
         self._rejections = RejectionCounts(self._metadata)
@@ -100,6 +109,7 @@ class Server:
         self._proxies = settings.trusted_proxies
         self._metrics_token = settings.metrics_token
         self.counts = Counts()
+        self._board = Board(figures, Sources(self.counts, self._writer, self._rolling).figures)
         self._tracker_path = settings.tracker_path
         self.backlog = Backlog()
         self._geo = open_geo(settings.geoip_database) if settings.geoip_database else None
@@ -107,14 +117,16 @@ class Server:
     async def start(self) -> None:
         """Open the store and start the processes; raises a Refusal with a sentence when that is impossible."""
         await self._metadata.start()
-        for warning in await self._metadata.run(lambda store: store.warnings()):
-            log.warning("%s", warning)
         await self._gate.start()
+        await self._processes.start()
         await self._writer.start()
+        for warning in await self._warnings():
+            log.warning("%s", warning)
         if self._rolling is not None:
             await self._rolling.start()
         await self._pool.start()
         await self._upkeep.start()
+        await self._board.start()
         access = Access(gate=self._gate, metadata=self._metadata, limits=self._limits, proxies=self._proxies)
         cursor_key = await self._metadata.run(lambda store: store.secret("cursor"))
         parts = self._parts(access, cursor_key)
@@ -144,7 +156,7 @@ class Server:
             ),
             "scrapes": Scrapes(
                 access=access,
-                sources=Sources(self.counts, self._writer, self._rolling),
+                board=self._board,
                 token=self._metrics_token,
             ),
             "admin": Admin(
@@ -178,11 +190,13 @@ class Server:
 
     async def stop(self) -> None:
         """Answer what has been taken in, then close everything."""
+        await self._board.stop()
         await self._upkeep.stop()
         await self._writer.stop()
         if self._rolling is not None:
             await self._rolling.stop()
         await self._pool.stop()
+        await self._processes.stop()
         await self._gate.stop()
         await self._metadata.stop()
 
@@ -204,11 +218,15 @@ class Server:
     async def ready(self, _: Request) -> Response:
         """Events can be stored and reports answered; and what of that is not as safe as it should be."""
         await self._metadata.run(lambda store: store.revision())
-        warnings = await self._metadata.run(lambda store: store.warnings())
+        warnings = await self._warnings()
+        require_open(await self._metadata.run(lambda store: store.closed()))
         await self._writer.check()
         if not self._pool.alive:
             raise Refusal("store_unavailable", "The processes that answer reports are starting.", retry_after=1)
         return JSONResponse({"status": "ok", **({"warnings": warnings} if warnings else {})})
+
+    async def _warnings(self) -> list[str]:
+        return [*await self._metadata.run(lambda store: store.warnings()), *self._writer.warnings]
 
     async def openapi(self, _: Request) -> Response:
         """This API, described."""

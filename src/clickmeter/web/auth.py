@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from clickmeter import keys, tokens
 from clickmeter.errors import Refusal
+from clickmeter.storage.move import require_open
 from clickmeter.web.address import limited_as
 
 if TYPE_CHECKING:
@@ -100,15 +101,23 @@ class Gate:
         self._signers: dict[str, Signer] = {}
         self._told: set[str] = set()
         self._revision = -1
+        self._closed: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._revision = await self._metadata.run(lambda store: store.revision())
+        self._revision, self._closed = await self._metadata.run(look_about)
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+    def require_open(self) -> None:
+        """Raise ``store_unavailable`` while the database is being moved, as far as this process has noticed.
+
+        The store itself refuses from the first instant; here, nothing is done in vain.
+        """
+        require_open(self._closed)
 
     def remembered(self, text: str) -> Grant | None:
         """The grant of a key seen a moment ago; None says nothing."""
@@ -191,7 +200,7 @@ class Gate:
         while True:
             await asyncio.sleep(REVISION_EVERY_SECONDS)
             try:
-                revision = await self._metadata.run(lambda store: store.revision())
+                revision, self._closed = await self._metadata.run(look_about)
             except Refusal as refusal:
                 log.warning("Keys cannot be checked for changes: %s", refusal.detail)
                 if time.monotonic() - seen_at > REVISION_PATIENCE_SECONDS:
@@ -205,6 +214,11 @@ class Gate:
 
 def invalid_key() -> Refusal:
     return Refusal("invalid_credential", "The key is not valid: mistyped, unknown, or revoked.")
+
+
+def look_about(store: MetadataStore) -> tuple[int, str | None]:
+    """What may have changed."""
+    return store.revision(), store.closed()
 
 
 def look_up(store: MetadataStore, key_id: str) -> Grant | None:

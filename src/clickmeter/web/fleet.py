@@ -5,6 +5,9 @@ standard input: it is open for as long as the parent lives, so that no member ou
 
 The process that rolls up is the parent's: one serves all members, whichever of them dies, and costs its memory once.
 Members do not ask it to catch up before a report, which counts the last second from raw events instead.
+
+What each of them counts is in a file of its own in a directory that ends with the parent, so that any of them can say
+what all have counted.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -23,6 +28,7 @@ from clickmeter.config import as_environment, load
 from clickmeter.errors import Refusal
 from clickmeter.rolling import Rolling
 from clickmeter.web import server
+from clickmeter.web.figures import SUFFIX, Board, Figures
 from clickmeter.web.listening import base_url, set_up_logging
 
 if TYPE_CHECKING:
@@ -41,16 +47,17 @@ log = logging.getLogger("clickmeter.fleet")
 class Member:
     """One serving process, as its parent sees it."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, figures: Path) -> None:
         self._environment = as_environment(settings, os.environ)
         self._listener = listener.fileno()
+        self._figures = figures
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Return when it serves; ``store_unavailable`` when it does not. Why not, it says itself on stderr."""
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", MODULE, str(self._listener)),
+            *(sys.executable, "-m", MODULE, str(self._listener), str(self._figures)),
             env=self._environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -98,20 +105,25 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
     stopped: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.put_nowait, number)
-    members = [Member(settings, listener) for _ in range(settings.workers)]
-    rolling = Rolling(settings.database_url)
-    try:
-        await asyncio.gather(*(member.start() for member in members))
-        await rolling.start()
-        on_ready(base_url(listener))
-        return await stopped.get()
-    finally:
-        await asyncio.gather(*(member.stop() for member in members))
-        await rolling.stop()
+    with TemporaryDirectory(prefix="clickmeter-figures-", ignore_cleanup_errors=True) as directory:
+        files = [Path(directory, f"{name}{SUFFIX}") for name in ("rolling", *range(settings.workers))]
+        members = [Member(settings, listener, file) for file in files[1:]]
+        rolling = Rolling(settings.database_url)
+        board = Board(files[0], lambda: Figures(behind=rolling.behind))
+        try:
+            await asyncio.gather(*(member.start() for member in members))
+            await rolling.start()
+            await board.start()
+            on_ready(base_url(listener))
+            return await stopped.get()
+        finally:
+            await asyncio.gather(*(member.stop() for member in members))
+            await board.stop()
+            await rolling.stop()
 
 
 def main() -> None:
-    """``python -m clickmeter.web.fleet LISTENER``; started by the parent alone, with settings as environment."""
+    """``python -m clickmeter.web.fleet LISTENER FIGURES``; started by the parent alone, settings as environment."""
     settings = load(os.environ)
     set_up_logging(settings)
     try:
@@ -119,16 +131,21 @@ def main() -> None:
             socket.socket(fileno=int(sys.argv[1])) as listener,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            runner.run(run_member(settings, listener))
+            runner.run(run_member(settings, listener, Path(sys.argv[2])))
     except Refusal as refusal:
         sys.exit(f"Error: {refusal}")
 
 
-async def run_member(settings: Settings, listener: socket.socket) -> int:
+async def run_member(settings: Settings, listener: socket.socket, figures: Path) -> int:
     # Nothing is ever written there: it becomes readable when it closes, with the parent.
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), signal.raise_signal, signal.SIGTERM)
-    ready = READY.decode()
-    return await server.run(settings, listener, lambda _: print(ready, end="", flush=True), rolls=False)  # noqa: T201 - the parent reads it
+    return await server.run(settings, listener, say_ready, rolls=False, figures=figures)
+
+
+def say_ready(_: str) -> None:
+    """The parent reads it."""
+    sys.stdout.write(READY.decode())
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -143,12 +143,15 @@ class Ingest:
         self._limits.ingest(grant.key.id, limited_as(client))
         dry_run = is_dry_run(query.dry_run)
         require_envelope(received)
+        if not dry_run:
+            self._gate.require_open()
         arrival = self._arrival(grant, property_, head, client)
-        if property_.identity == "cookieless":
+        if property_.identity == "cookieless" and not dry_run:  # asking for a salt may make one
             arrival = arrival._replace(salt=await self._salts.of(property_, arrival.received_at))
-        outcome = self._accept(received, arrival)
+        outcome = accept(received.events, arrival)
         turn.pause()
-        return await self._store(outcome, property_, size=len(body), dry_run=dry_run)
+        duplicates = 0 if dry_run else await self._store(outcome, property_, size=len(body))
+        return encode(answer_of(outcome, duplicates, dry_run=dry_run))
 
     async def _grant(self, text: str, client: str) -> Grant:
         return self._gate.remembered(text) or await self._gate.grant(text, client)
@@ -168,34 +171,34 @@ class Ingest:
             kept_from=0 if property_.retention_days is None else kept_from(property_, now),
         )
 
-    def _accept(self, received: Received, arrival: Arrival) -> Outcome:
-        outcome = accept(received.events, arrival)
+    async def _store(self, outcome: Outcome, property_: Property, *, size: int) -> int:
+        """Store what was accepted and count what became of the batch; how many events were stored already."""
         if outcome.reasons or outcome.filtered:
             dropped = {BOT: outcome.filtered} if outcome.filtered else {}
-            self._rejections.count(arrival.property, outcome.reasons | dropped)
-        return outcome
-
-    async def _store(self, outcome: Outcome, property_: Property, *, size: int, dry_run: bool) -> bytes:
+            self._rejections.count(property_, outcome.reasons | dropped)
         duplicates: int | None = 0
-        if outcome.events and not dry_run:
+        if outcome.events:
             duplicates = await self._writer.submit(Batch(property_.id, outcome.events), size=size)
         if duplicates is None:
             raise Refusal("invalid_credential", "The key is not valid: its property was deleted a moment ago.")
         self._counts.batch(outcome, duplicates)
-        answer = IngestAnswer(
-            accepted=outcome.accepted,
-            rejected=outcome.rejected,
-            errors=outcome.errors,
-            duplicates=duplicates,
-            bots=outcome.bots,
-            filtered=outcome.filtered,
-            adjusted=outcome.adjusted,
-            dry_run=dry_run,
-        )
-        return encode(answer)
+        return duplicates
 
 
 encode = msgspec.json.Encoder().encode
+
+
+def answer_of(outcome: Outcome, duplicates: int, *, dry_run: bool) -> IngestAnswer:
+    return IngestAnswer(
+        accepted=outcome.accepted,
+        rejected=outcome.rejected,
+        errors=outcome.errors,
+        duplicates=duplicates,
+        bots=outcome.bots,
+        filtered=outcome.filtered,
+        adjusted=outcome.adjusted,
+        dry_run=dry_run,
+    )
 
 
 async def respond(send: Send, status: int, headers: cors.Headers, body: bytes) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from clickmeter import __version__
 from clickmeter.measures import Durations, by_code, family, line
 from clickmeter.web.credential import NO_KEY, bearer
+from clickmeter.web.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clickmeter.ingest.writer import Writer
     from clickmeter.rolling import Rolling
     from clickmeter.web.access import Access
+    from clickmeter.web.figures import Board
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,7 +40,7 @@ class Counts:
         self.reports: defaultdict[str, Durations] = defaultdict(Durations)
 
     def batch(self, outcome: Outcome, duplicates: int) -> None:
-        """A batch was answered with 200, and stored unless it was a dry run."""
+        """A batch was stored and is answered with 200; a dry run is neither stored nor counted."""
         self.accepted += outcome.accepted
         self.duplicates += duplicates
         self.filtered += outcome.filtered
@@ -54,6 +56,23 @@ class Sources(NamedTuple):
     writer: Writer
     rolling: Rolling | None
 
+    def figures(self) -> Figures:
+        """This process's, at this moment."""
+        counts = self.counts
+        return Figures(
+            accepted=counts.accepted,
+            duplicates=counts.duplicates,
+            filtered=counts.filtered,
+            bots=counts.bots,
+            rejected=counts.rejected,
+            refused=counts.refused,
+            commits=self.writer.commits,
+            reports=counts.reports,
+            queued_events=self.writer.queued_events,
+            queued_bytes=self.writer.queued_bytes,
+            behind=self.rolling.behind if self.rolling else None,
+        )
+
 
 class Metric(NamedTuple):
     """One row of the table: its name, its kind, what it means, and its samples."""
@@ -61,7 +80,7 @@ class Metric(NamedTuple):
     name: str
     kind: str
     description: str
-    lines: Callable[[str, Sources], list[str]]
+    lines: Callable[[str, Figures], list[str]]
 
 
 METRICS = (
@@ -75,61 +94,61 @@ METRICS = (
         "clickmeter_events_accepted_total",
         "counter",
         "Events that were accepted, duplicates included.",
-        lambda name, of: [line(name, of.counts.accepted)],
+        lambda name, of: [line(name, of.accepted)],
     ),
     Metric(
         "clickmeter_events_duplicate_total",
         "counter",
         "Accepted events that were stored already.",
-        lambda name, of: [line(name, of.counts.duplicates)],
+        lambda name, of: [line(name, of.duplicates)],
     ),
     Metric(
         "clickmeter_events_filtered_total",
         "counter",
         "Accepted events of bots that were not stored, since their property drops them.",
-        lambda name, of: [line(name, of.counts.filtered)],
+        lambda name, of: [line(name, of.filtered)],
     ),
     Metric(
         "clickmeter_events_bot_total",
         "counter",
         "Accepted events of bots that were stored.",
-        lambda name, of: [line(name, of.counts.bots)],
+        lambda name, of: [line(name, of.bots)],
     ),
     Metric(
         "clickmeter_events_rejected_total",
         "counter",
         "Events that were rejected, by code.",
-        lambda name, of: by_code(name, of.counts.rejected),
+        lambda name, of: by_code(name, of.rejected),
     ),
     Metric(
         "clickmeter_batches_refused_total",
         "counter",
         "Requests to send events that were refused as a whole, by code.",
-        lambda name, of: by_code(name, of.counts.refused),
+        lambda name, of: by_code(name, of.refused),
     ),
     Metric(
         "clickmeter_queue_events",
         "gauge",
         "Events that wait to be stored.",
-        lambda name, of: [line(name, of.writer.queued_events)],
+        lambda name, of: [line(name, of.queued_events)],
     ),
     Metric(
         "clickmeter_queue_bytes",
         "gauge",
         "Bytes of the requests that wait to be stored.",
-        lambda name, of: [line(name, of.writer.queued_bytes)],
+        lambda name, of: [line(name, of.queued_bytes)],
     ),
     Metric(
         "clickmeter_commit_seconds",
         "histogram",
         "How long a group of requests took to be stored, from when it was handed over to when it was on disk.",
-        lambda name, of: of.writer.commits.lines(name),
+        lambda name, of: of.commits.lines(name),
     ),
     Metric(
         "clickmeter_roller_lag_events",
         "gauge",
         "Events that were not rolled up yet when the roller looked last; reports count them all the same.",
-        lambda name, of: [line(name, of.rolling.behind)] if of.rolling else [],
+        lambda name, of: [] if of.behind is None else [line(name, of.behind)],
     ),
     Metric(
         "clickmeter_report_seconds",
@@ -137,7 +156,7 @@ METRICS = (
         "How long a report took, its turn included, by endpoint.",
         lambda name, of: [
             one
-            for endpoint, durations in sorted(of.counts.reports.items())
+            for endpoint, durations in sorted(of.reports.items())
             for one in durations.lines(name, (("endpoint", endpoint),))
         ],
     ),
@@ -147,16 +166,17 @@ METRICS = (
 class Scrapes:
     """The endpoint: for an admin key, or for the token of the settings, which can do nothing else."""
 
-    def __init__(self, *, access: Access, sources: Sources, token: str) -> None:
+    def __init__(self, *, access: Access, board: Board, token: str) -> None:
         self._access = access
-        self._sources = sources
+        self._board = board
         self._token = token.encode()
 
     async def metrics(self, request: Request) -> Response:
-        """Every number at this moment."""
+        """Every number, of all processes of the server."""
         given = bearer(request.headers.get("authorization", ""))
         is_token = given != NO_KEY and hmac.compare_digest(given.encode(), self._token)
         if not (self._token and is_token):
             await self._access.administrator(request)
-        texts = (family(row.name, row.kind, row.description, row.lines(row.name, self._sources)) for row in METRICS)
+        figures = await self._board.together()
+        texts = (family(row.name, row.kind, row.description, row.lines(row.name, figures)) for row in METRICS)
         return Response("".join(texts), media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})

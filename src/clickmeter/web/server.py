@@ -19,6 +19,7 @@ from clickmeter.web.shedding import OVERLOADED, is_whole_batch, refuse_batch
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from clickmeter.config import Settings
     from clickmeter.errors import Refusal
@@ -29,13 +30,19 @@ GARBAGE_EVERY = 20_000
 
 
 async def run(
-    settings: Settings, listener: socket.socket, on_ready: Callable[[str], None], *, rolls: bool = True
+    settings: Settings,
+    listener: socket.socket,
+    on_ready: Callable[[str], None],
+    *,
+    rolls: bool = True,
+    figures: Path | None = None,
 ) -> int:
     """Serve until a signal comes, and return its number once everything taken in is answered.
 
-    With `rolls` a process of its own keeps the rollups up to date.
+    With `rolls` a process of its own keeps the rollups up to date. `figures` is the file for this process's figures,
+    where others serve the same port.
     """
-    app = Server(settings, rolls=rolls)
+    app = Server(settings, rolls=rolls, figures=figures)
     await app.start()
     # What lives as long as the server need not be looked through again and again for garbage.
     gc.freeze()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import uvloop
 
 from clickmeter.errors import Refusal
-from clickmeter.storage.open import allows_many_servers, lock_server
+from clickmeter.storage.open import allows_many_servers, is_of_one_process, lock_server
 from clickmeter.web import fleet, server
 from clickmeter.web.listening import listen, raise_file_limit, set_up_logging
 
@@ -28,6 +28,8 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> NoReturn:
     """
     if settings.workers > 1 and not allows_many_servers(settings.database_url):
         raise Refusal("store_unavailable", "An SQLite file has one server process; --workers needs postgresql://.")
+    if settings.workers > 1 and is_of_one_process(settings.events_at):
+        raise Refusal("store_unavailable", "A chDB directory has one server process; --workers needs clickhouse://.")
     raise_file_limit(server.Connection.max_connections + SPARE_FILES)
     set_up_logging(settings)
     run = fleet.run if settings.workers > 1 else server.run

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from clickmeter.storage.event_key import event_key
-from clickmeter.storage.postgres.removal import NO_ERASURE, not_erased
-from clickmeter.storage.rows import STORED_AS_THEY_ARE, to_row
+from clickmeter.storage.move import require_open
+from clickmeter.storage.postgres.contents import CLOSED, HELD
+from clickmeter.storage.postgres.removal import not_erased
+from clickmeter.storage.rows import STORED_AS_THEY_ARE, to_keyed_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from clickmeter.model import Batch, Event
     from clickmeter.storage.postgres.connection import Database
@@ -34,15 +36,17 @@ INTEGERS, FLAGS = ("ts", "received_at"), ("bot", "daily")
 COPIED = ("property_no", "event_key", "event_id", *STORED_AS_THEY_ARE)
 TYPES = [
     "int4",
+    "int4",
     "bytea",
     "text",
     *("int8" if name in INTEGERS else "bool" if name in FLAGS else "text" for name in STORED_AS_THEY_ARE),
 ]
 NAMES = ", ".join(COPIED)
-STAGE = f"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT {NAMES} FROM events WITH NO DATA"
+STAGE = f"CREATE TEMPORARY TABLE staged ON COMMIT DELETE ROWS AS SELECT 0 AS place, {NAMES} FROM events WITH NO DATA"
 """To be run once on every connection that appends."""
-PROPERTIES = """
-    SELECT id, no, erasures, pg_current_xact_id()::text FROM properties WHERE id = ANY(%s) AND deleted_at IS NULL
+PROPERTIES = f"""
+    SELECT id, no, erasures, pg_current_xact_id()::text, ({CLOSED})
+    FROM properties WHERE id = ANY(%s) AND deleted_at IS NULL
 """
 KEYS = """
     INSERT INTO event_keys
@@ -52,7 +56,8 @@ KEYS = """
     RETURNING property_no, event_key
 """
 TAKE_TURN = f"SELECT pg_advisory_xact_lock({COMMIT_LOCK})"
-MOVE = f"INSERT INTO events ({NAMES}) SELECT {NAMES} FROM staged"
+MOVE = f"INSERT INTO events ({NAMES}) SELECT {NAMES} FROM staged ORDER BY place"
+"""A table of many pages is not read in the order it was written in."""
 
 Key = tuple[int, bytes]
 Counts = list[int | None]
@@ -68,9 +73,10 @@ class First(NamedTuple):
 class Attempt:
     """One try at storing a group. What is known of it is here when it fails."""
 
-    def __init__(self, database: Database, batches: Sequence[Batch]) -> None:
+    def __init__(self, database: Database, batches: Sequence[Batch], *, adopted: bool) -> None:
         self._database = database
         self._batches = batches
+        self._adopted = adopted
         self.counts: Counts = []
         self.transaction: str | None = None
         """Its number, by which to ask later whether it was committed."""
@@ -94,26 +100,37 @@ class Attempt:
         """The numbers of the properties, and the batches without the events of erased visitors."""
         # Two statements in one round trip: the second must not have begun before the first has waited.
         with session.pipeline():
-            self._database.run(NO_ERASURE)
+            self._database.run(HELD)
             found = self._database.run(PROPERTIES, ([*{batch.property_id for batch in self._batches}],))
         rows = found.fetchall()
         self.transaction = rows[0][3] if rows else None
-        erasures = {id_: number for id_, number, erased, _ in rows if erased}
-        batches = not_erased(self._database, self._batches, erasures) if erasures else self._batches
-        return {id_: number for id_, number, _, _ in rows}, batches
+        numbers = {id_: number for id_, number, *_ in rows}
+        if self._adopted or not rows:
+            return numbers, self._batches
+        require_open(rows[0][4])
+        erasures = {id_: number for id_, number, erased, *_ in rows if erased}
+        return numbers, not_erased(self._database, self._batches, erasures) if erasures else self._batches
 
     def _store_keys(self, firsts: dict[Key, First]) -> set[Key]:
         if not firsts:
             return set()
-        numbers, keys = zip(*firsts, strict=True)
-        return {*self._database.run(KEYS, ([*numbers], [*keys])).fetchall()}
+        return {*self._database.run(KEYS, literals(firsts)).fetchall()}
 
 
-def append(database: Database, batches: Sequence[Batch]) -> Counts:
-    """Store the batches and return their counts; try again what another writer or a lost connection cut short."""
+def literals(keys: Iterable[Key]) -> tuple[str, str]:
+    """The numbers and the keys as arrays in PostgreSQL's text: a third of the time psycopg takes for lists of bytes."""
+    numbers, texts = zip(*((str(number), f'"\\\\x{key.hex()}"') for number, key in keys), strict=True)
+    return f"{{{','.join(numbers)}}}", f"{{{','.join(texts)}}}"
+
+
+def append(database: Database, batches: Sequence[Batch], *, adopted: bool) -> Counts:
+    """Store the batches and return their counts; try again what another writer or a lost connection cut short.
+
+    `adopted`: they are of another store, and nothing is in their way.
+    """
     give_up_at = time.monotonic() + APPEND_SECONDS
     while True:
-        attempt = Attempt(database, batches)
+        attempt = Attempt(database, batches, adopted=adopted)
         try:
             return attempt.run()
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
@@ -166,10 +183,10 @@ def counts_of(batches: Sequence[Batch], numbers: dict[str, int], stored: Sequenc
 
 
 def copy(session: psycopg.Connection[Any], events: Sequence[tuple[Key, Event]]) -> None:
-    with session.cursor() as cursor, cursor.copy(f"COPY staged ({NAMES}) FROM STDIN (FORMAT binary)".encode()) as into:
+    with session.cursor() as cursor, cursor.copy(b"COPY staged FROM STDIN (FORMAT binary)") as into:
         into.set_types(TYPES)
-        for (number, _), event in events:
-            into.write_row(to_row(number, event))
+        for place, ((number, key), event) in enumerate(events):
+            into.write_row((place, *to_keyed_row(number, key, event)))
 
 
 def commit(session: psycopg.Connection[Any]) -> None:

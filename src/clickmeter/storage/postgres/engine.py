@@ -9,14 +9,15 @@ from clickmeter.errors import Refusal
 from clickmeter.storage.postgres import examination
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.election import is_elected
-from clickmeter.storage.postgres.events import PostgresEvents
+from clickmeter.storage.postgres.events import READS, PostgresEvents
 from clickmeter.storage.postgres.metadata import PostgresMetadata
+from clickmeter.storage.postgres.migrations import version_of
 from clickmeter.storage.postgres.rollups import PostgresRollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clickmeter.storage.protocol import EventStore, Finding, Progress
+    from clickmeter.storage.protocol import Finding, Progress, RolledEvents
 
 
 MANY_SERVERS = True
@@ -47,13 +48,19 @@ def open_events(url: str, *, server_writes: bool) -> PostgresEvents:
     return PostgresEvents(url, writer=server_writes)
 
 
-def open_rollups(url: str, events: EventStore) -> PostgresRollups:  # noqa: ARG001 - the events know where they are
+def open_rollups(url: str, events: RolledEvents) -> PostgresRollups:  # noqa: ARG001 - the events know where they are
     assert isinstance(events, PostgresEvents)
     return PostgresRollups(events)
 
 
 def is_server_running(url: str) -> bool:
     return is_elected(url)
+
+
+def require_store(url: str) -> None:
+    with closing(Database(url, READS)) as database:
+        if version_of(database) == 0:
+            raise Refusal("store_unavailable", f"{database.name} holds nothing of Clickmeter's; name another one.")
 
 
 def backup(url: str, file: str, told: Progress) -> None:  # noqa: ARG001 - what is asked for, whatever it is

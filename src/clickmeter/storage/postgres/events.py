@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.storage.event_key import event_id_of
+from clickmeter.storage.event_key import event_id_of, event_key
+from clickmeter.storage.move import MARK_BITS
 from clickmeter.storage.postgres import removal
 from clickmeter.storage.postgres.append import append
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.protocol import NEWEST, Erased
 from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event
+from clickmeter.storage.segment import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +25,8 @@ CHUNK_ROWS = 10_000
 NEWEST_ROWS = 50_000
 WRITES = Limits(statement=5, idle=5)
 READS = Limits(statement=15)
+WHOLE = f"id, event_key, event_id, {', '.join(STORED_AS_THEY_ARE)}"
+"""What `to_event` makes an event of."""
 PROPERTY_NO = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
 
 
@@ -36,7 +40,11 @@ class PostgresEvents:
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         with self.database.translated():
-            return append(self.database, batches)
+            return append(self.database, batches, adopted=False)
+
+    def adopt(self, batches: Sequence[Batch]) -> list[int | None]:
+        with self.database.translated():
+            return append(self.database, batches, adopted=True)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -78,8 +86,42 @@ class PostgresEvents:
         names = ", ".join(COLUMNS[column] for column in columns)
         sql = f"SELECT id, property_no, {names} FROM events WHERE id > %s ORDER BY id LIMIT %s"
         rows = self.database.rows(sql, (after, min(limit, newest)), fresh=True)
-        ids: dict[Any, Any] = dict(self.database.rows("SELECT no, id FROM properties WHERE deleted_at IS NULL"))
+        ids = self._property_ids()
         return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
+
+    def whole(self, *, after: int, limit: int) -> list[tuple[int, str | None, Event]]:
+        sql = f"SELECT property_no, {WHOLE} FROM events WHERE id > %s ORDER BY id LIMIT %s"
+        rows = self.database.rows(sql, (after, limit), fresh=True)
+        ids = self._property_ids()
+        return [(row[1], ids.get(row[0]), to_event(row[1:])) for row in rows]
+
+    def _property_ids(self) -> dict[Any, Any]:
+        """By number, of properties that are not deleted."""
+        return dict(self.database.rows("SELECT no, id FROM properties WHERE deleted_at IS NULL"))
+
+    def marks(self, property_id: str, *, start: int, end: int) -> Iterator[list[tuple[str, int]]]:
+        sql = f"""
+            SELECT event_key, event_id, received_at FROM events
+            WHERE property_no = {PROPERTY_NO} AND ts >= %s AND ts < %s
+        """
+        with self.database.hold(), self.database.cursor(sql, (property_id, start, end)) as cursor:
+            while rows := cursor.fetchmany(CHUNK_ROWS):
+                yield [(event_id_of(key, text), received_at) for key, text, received_at in rows]
+
+    def tallies(self, property_id: str) -> dict[int, tuple[int, int]]:
+        sql = f"""
+            SELECT ts / {DAY_MS}, count(*), sum(received_at & {2**MARK_BITS - 1})::bigint FROM events
+            WHERE property_no = {PROPERTY_NO} GROUP BY 1
+        """
+        with self.database.transaction():
+            self.database.run("SET LOCAL statement_timeout = 0")
+            rows = self.database.run(sql, (property_id,)).fetchall()
+        return {day: (events, total) for day, events, total in rows}
+
+    def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
+        number = self._number(property_id)
+        keys = [event_key(event_id) for event_id in event_ids]
+        return 0 if number is None else removal.remove_marked(self.database, number, keys, start=start, end=end)
 
     def last_position(self) -> int:
         sql = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq"
@@ -111,8 +153,7 @@ class PostgresEvents:
 
     def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         sql = f"""
-            SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
-            FROM events WHERE id > %s AND property_no = {PROPERTY_NO} AND ts >= %s ORDER BY id LIMIT %s
+            SELECT {WHOLE} FROM events WHERE id > %s AND property_no = {PROPERTY_NO} AND ts >= %s ORDER BY id LIMIT %s
         """
         rows = self.database.rows(sql, (after, property_id, since, limit), fresh=True)
         return [(row[0], to_event(row)) for row in rows]
@@ -164,6 +205,9 @@ class PostgresEvents:
         rows = self.database.rows(f"SELECT {PROPERTY_NO}", (property_id,))
         number: int | None = rows[0][0]
         return number
+
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
 
     def check(self) -> None:
         with self.database.transaction():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import msgspec
 import psycopg
 
 from clickmeter.errors import Refusal
 from clickmeter.model import Rejections
+from clickmeter.storage.postgres import contents, removal
 from clickmeter.storage.postgres.connection import Database, Limits
 from clickmeter.storage.postgres.migrations import migrate
 from clickmeter.storage.postgres.safety import warnings
@@ -19,9 +21,12 @@ from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickmeter.model import Key, Property
+    from clickmeter.model import Batch, Key, Property
+    from clickmeter.storage.move import Contents, Move
 
 LIMITS = Limits(statement=5, idle=5)
+EXCLUSIVE_LOCK = 0x436C6B6D
+"""The first half of the locks of `exclusive`; the second is made of what is locked."""
 LIVE = "(SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL)"
 
 
@@ -44,6 +49,30 @@ class PostgresMetadata:
                 "INSERT INTO store VALUES (%s, %s) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_hex())
             )
         return bytes.fromhex(self._database.rows("SELECT value FROM store WHERE name = %s", (f"secret:{name}",))[0][0])
+
+    def note(self, name: str) -> bytes | None:
+        rows = self._database.rows("SELECT content FROM notes WHERE name = %s", (name,))
+        return rows[0][0] if rows else None
+
+    def set_note(self, name: str, content: bytes) -> None:
+        with self._database.transaction():
+            self._database.run(
+                "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET content = excluded.content",
+                (name, content),
+            )
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        # A lock of the connection's own: when the one is lost, so is the other, and nothing more is done over it.
+        lock = (EXCLUSIVE_LOCK, crc32(name.encode()) - 2**31)
+        self._database.rows("SELECT pg_advisory_lock(%s, %s)", lock)
+        self._database.keep(kept=True)
+        try:
+            yield
+        finally:
+            self._database.keep(kept=False)
+            if not self._database.is_lost:
+                self._database.rows("SELECT pg_advisory_unlock(%s, %s)", lock)
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
         values = to_columns(msgspec.structs.asdict(property_))
@@ -85,6 +114,9 @@ class PostgresMetadata:
                 self._database.run(f"DELETE FROM {table} WHERE property_no = {LIVE}", (property_id,))
             sql = "UPDATE properties SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL"
             return bool(self._database.run(sql, (now, property_id)).rowcount)
+
+    def deleted_properties(self) -> list[str]:
+        return [id_ for (id_,) in self._database.rows("SELECT id FROM properties WHERE deleted_at IS NOT NULL")]
 
     def create_key(self, key: Key) -> None:
         with self._change():
@@ -140,6 +172,36 @@ class PostgresMetadata:
         """
         return [Rejections(property_id, *row) for row in self._database.rows(sql, (property_id, first_day))]
 
+    def closed(self) -> str | None:
+        return contents.reason(self._database)
+
+    def move(self) -> Move | None:
+        return contents.move(self._database)
+
+    def set_move(self, move: Move | None) -> None:
+        with self._revising():
+            contents.set_move(self._database, move)
+
+    def contents(self, *, salts: bool) -> Contents:
+        with self._database.snapshot():
+            return contents.contents(self._database, salts=salts)
+
+    def adopt(self, contents_: Contents) -> None:
+        with self._revising():
+            contents.adopt(self._database, contents_)
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        rows = self._database.rows("SELECT no FROM properties WHERE id = %s AND deleted_at IS NULL", (property_id,))
+        if rows:
+            removal.mark_erased(self._database, rows[0][0], visitor_id, now=now)
+        return bool(rows)
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        with self._database.transaction():
+            rows = self._database.rows("SELECT id, no FROM properties WHERE erasures > 0 AND deleted_at IS NULL")
+            numbers: dict[str, int] = dict(rows)
+            return removal.not_erased(self._database, batches, numbers) if numbers else [*batches]
+
     def warnings(self) -> list[str]:
         return warnings(self._database)
 
@@ -171,6 +233,13 @@ class PostgresMetadata:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
+        """A change that somebody asked for; refused while nothing is taken."""
+        with self._revising():
+            contents.refuse_if_closed(self._database)
+            yield
+
+    @contextmanager
+    def _revising(self) -> Iterator[None]:
         """A durable change that every process notices by the revision."""
         with self._database.transaction():
             yield

@@ -185,6 +185,11 @@ MIGRATIONS = (
     ALTER TABLE rollup_segments
         ALTER visitors SET STORAGE EXTERNAL, ALTER sessions SET STORAGE EXTERNAL, ALTER blob SET STORAGE EXTERNAL;
     """,
+    """
+    -- What the program keeps for itself; see `MetadataStore.set_note`. It is compressed already.
+    CREATE TABLE notes (name text COLLATE "C" PRIMARY KEY, content bytea NOT NULL);
+    ALTER TABLE notes ALTER content SET STORAGE EXTERNAL;
+    """,
 )
 
 

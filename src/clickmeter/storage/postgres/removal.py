@@ -11,6 +11,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.erasure import SECRET, visitor_hash
+from clickmeter.storage.move import require_open
+from clickmeter.storage.postgres.contents import ALONE, reason, refuse_if_closed
 from clickmeter.storage.protocol import Erased, Removal
 from clickmeter.storage.segment import DAY_MS
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from clickmeter.storage.postgres.connection import Database
 
 SECRET_NAME = f"secret:{SECRET}"
-ERASURE_LOCK = 0x436C6B6D_0005
-NO_ERASURE = f"SELECT pg_advisory_xact_lock_shared({ERASURE_LOCK})"
-"""Held by whoever stores events, from before it looks for erasures until its events can be seen."""
 REMOVE = """
     WITH gone AS (
         DELETE FROM events WHERE id = ANY(%s) RETURNING property_no, event_key, ts
@@ -32,6 +31,9 @@ REMOVE = """
         WHERE event_keys.property_no = gone.property_no AND event_keys.event_key = gone.event_key
     )
     SELECT ts FROM gone
+"""
+MARKED = """
+    SELECT id FROM events WHERE property_no = %s AND event_key = ANY(%s) AND ts >= %s AND ts < %s
 """
 NEXT = """
     SELECT ts, id, visitor_id IS NOT DISTINCT FROM %s AND (ts < %s OR received_at <= %s) FROM events
@@ -54,7 +56,8 @@ def mark_erased(database: Database, property_no: int, visitor_id: str, *, now: i
     """Remember that the visitor was erased at `now`."""
     with database.transaction():
         # Events that were on their way before are all there when the erasure begins to look for them.
-        database.run(f"SELECT pg_advisory_xact_lock({ERASURE_LOCK})")
+        database.run(ALONE)
+        require_open(reason(database))
         database.run("INSERT INTO store VALUES (%s, %s) ON CONFLICT DO NOTHING", (SECRET_NAME, secrets.token_hex()))
         hashed = visitor_hash(secret_of(database), visitor_id)
         database.run(
@@ -100,6 +103,7 @@ def erase(
 ) -> Erased:
     """Look at the next events of the property in the order of (ts, id), and remove the visitor's among them."""
     with database.transaction():
+        refuse_if_closed(database)
         given = (visitor_id, erased_at, erased_at, property_no, *after, limit)
         rows = database.run(NEXT, given, fresh=True).fetchall()
         removed = remove(database, property_no, [id_ for _, id_, is_theirs in rows if is_theirs])
@@ -110,6 +114,13 @@ def expire(database: Database, property_no: int, *, before: int, limit: int) -> 
     """Remove the oldest events of the property, of those that are older."""
     with database.transaction():
         rows = database.run(OLDEST, (property_no, before, limit), fresh=True).fetchall()
+        return remove(database, property_no, [id_ for (id_,) in rows])
+
+
+def remove_marked(database: Database, property_no: int, keys: Sequence[bytes], *, start: int, end: int) -> int:
+    """Remove the events with these keys, of those of a range."""
+    with database.transaction():
+        rows = database.run(MARKED, (property_no, [*keys], start, end), fresh=True).fetchall()
         return remove(database, property_no, [id_ for (id_,) in rows])
 
 

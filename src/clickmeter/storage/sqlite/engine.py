@@ -15,7 +15,7 @@ from clickmeter.storage.sqlite.rollups import SqliteRollups
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clickmeter.storage.protocol import EventStore, Finding, Progress
+    from clickmeter.storage.protocol import Finding, Progress, RolledEvents
 
 
 MANY_SERVERS = False
@@ -30,12 +30,16 @@ def open_events(url: str, *, server_writes: bool) -> SqliteEvents:
     return SqliteEvents(path, writer=server_writes or not is_served(path))
 
 
-def open_rollups(url: str, events: EventStore) -> SqliteRollups:
+def open_rollups(url: str, events: RolledEvents) -> SqliteRollups:
     return SqliteRollups(f"{path_of(url)}-rollup", events)
 
 
 def is_server_running(url: str) -> bool:
     return is_served(path_of(url))
+
+
+def require_store(url: str) -> None:
+    require_file(path_of(url))
 
 
 def backup(url: str, file: str, told: Progress) -> None:

@@ -6,10 +6,13 @@ import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.storage.event_key import event_id_of
+from clickmeter.storage.event_key import event_id_of, event_key
+from clickmeter.storage.move import MARK_BITS
 from clickmeter.storage.protocol import NEWEST, Erased
 from clickmeter.storage.rows import COLUMNS, STORED_AS_THEY_ARE, to_event, to_row
+from clickmeter.storage.segment import DAY_MS
 from clickmeter.storage.sqlite import removal
+from clickmeter.storage.sqlite.contents import refuse_if_closed
 from clickmeter.storage.sqlite.file import open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
@@ -28,6 +31,8 @@ INSERT = f"""
     ON CONFLICT (property_no, event_key) DO NOTHING
 """
 
+WHOLE = f"id, event_key, event_id, {', '.join(STORED_AS_THEY_ARE)}"
+"""What `to_event` makes an event of."""
 PROPERTY = "SELECT no, erasures FROM properties WHERE id = ? AND deleted_at IS NULL"
 PROPERTY_NO = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 
@@ -42,16 +47,26 @@ class SqliteEvents:
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
         with translated(self._path), transaction(self._connection):
-            known: dict[str, list[Any]] = {}
-            return [self._append_batch(batch, known) for batch in batches]
+            refuse_if_closed(self._connection)
+            return self._append(batches, forgets=True)
 
-    def _append_batch(self, batch: Batch, known: dict[str, list[Any]]) -> int | None:
+    def adopt(self, batches: Sequence[Batch]) -> list[int | None]:
+        with translated(self._path), transaction(self._connection):
+            return self._append(batches, forgets=False)
+
+    def _append(self, batches: Sequence[Batch], *, forgets: bool) -> list[int | None]:
+        """Store the batches; `forgets`: without what is of erased visitors."""
+        known: dict[str, list[Any]] = {}
+        return [self._append_batch(batch, known, forgets=forgets) for batch in batches]
+
+    def _append_batch(self, batch: Batch, known: dict[str, list[Any]], *, forgets: bool) -> int | None:
         if batch.property_id not in known:
             known[batch.property_id] = self._connection.execute(PROPERTY, (batch.property_id,)).fetchall()
         if not known[batch.property_id]:
             return None
         [(number, erasures)] = known[batch.property_id]
-        events = removal.not_erased(self._connection, number, batch.events) if erasures else batch.events
+        is_checked = erasures and forgets
+        events = removal.not_erased(self._connection, number, batch.events) if is_checked else batch.events
         before = self._connection.total_changes()
         self._connection.executemany(INSERT, [to_row(number, event) for event in events])
         return len(events) - (self._connection.total_changes() - before)
@@ -99,11 +114,45 @@ class SqliteEvents:
         sql = f"SELECT events.id, property_no, {names} FROM events WHERE id > ? ORDER BY id LIMIT ?"
         with translated(self._path):
             rows = self._connection.execute(sql, (after, limit)).fetchall()
-            live: list[Any] = self._connection.execute(
-                "SELECT no, id FROM properties WHERE deleted_at IS NULL"
-            ).fetchall()
-        ids: dict[Any, Any] = dict(live)
+            ids = self._property_ids()
         return [(row[0], ids.get(row[1]), *row[2:]) for row in rows]
+
+    def whole(self, *, after: int, limit: int) -> list[tuple[int, str | None, Event]]:
+        sql = f"SELECT property_no, {WHOLE} FROM events WHERE id > ? ORDER BY id LIMIT ?"
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(sql, (after, limit)).fetchall()
+            ids = self._property_ids()
+        return [(row[1], ids.get(row[0]), to_event(row[1:])) for row in rows]
+
+    def _property_ids(self) -> dict[Any, Any]:
+        """By number, of properties that are not deleted."""
+        live: list[Any] = self._connection.execute("SELECT no, id FROM properties WHERE deleted_at IS NULL").fetchall()
+        return dict(live)
+
+    def marks(self, property_id: str, *, start: int, end: int) -> Iterator[list[tuple[str, int]]]:
+        sql = f"""
+            SELECT event_key, event_id, received_at FROM events INDEXED BY events_by_time
+            WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ?
+        """
+        with translated(self._path):
+            cursor = self._connection.execute(sql, (property_id, start, end))
+            while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
+                yield [(event_id_of(key, text), received_at) for key, text, received_at in rows]
+
+    def tallies(self, property_id: str) -> dict[int, tuple[int, int]]:
+        sql = f"""
+            SELECT ts / {DAY_MS}, count(*), sum(received_at & {2**MARK_BITS - 1}) FROM events INDEXED BY events_by_time
+            WHERE property_no = {PROPERTY_NO} GROUP BY 1
+        """
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(sql, (property_id,)).fetchall()
+        return {day: (events, total) for day, events, total in rows}
+
+    def remove(self, property_id: str, event_ids: Sequence[str], *, start: int, end: int) -> int:
+        with translated(self._path):
+            number = self._number(property_id)
+            keys = [event_key(event_id) for event_id in event_ids]
+            return 0 if number is None else removal.remove(self._connection, number, keys, start=start, end=end)
 
     def last_position(self) -> int:
         with translated(self._path):
@@ -143,7 +192,7 @@ class SqliteEvents:
     def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         # The table is walked in its own order: one walk in all, however many pages it is read in.
         sql = f"""
-            SELECT id, event_key, event_id, {", ".join(STORED_AS_THEY_ARE)}
+            SELECT {WHOLE}
             FROM events NOT INDEXED WHERE id > ? AND property_no = {PROPERTY_NO} AND ts >= ? ORDER BY id LIMIT ?
         """
         with translated(self._path):
@@ -197,6 +246,9 @@ class SqliteEvents:
     def _number(self, property_id: str) -> int | None:
         number: int | None = self._connection.execute(f"SELECT {PROPERTY_NO}", (property_id,)).get
         return number
+
+    def warnings(self) -> list[str]:
+        return []  # the database they are in says it of itself
 
     def check(self) -> None:
         with translated(self._path), transaction(self._connection):

@@ -28,6 +28,8 @@ CHECKPOINT_PAGES = 16_000
 JOURNAL_BYTES = 64 * 1024 * 1024
 CACHE_KIB = 64 * 1024
 LOCK_SECONDS = 0.5
+TURN_SECONDS = 6.0
+TURN_PAUSE_SECONDS = 0.002
 
 
 def path_of(url: str) -> str:
@@ -123,6 +125,22 @@ class ServerLock:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold a lock file inside the block; ``store_unavailable`` when others hold it for too long."""
+    with translated(path):
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        give_up_at = time.monotonic() + TURN_SECONDS
+        while not try_lock(file, fcntl.LOCK_EX):
+            if time.monotonic() > give_up_at:
+                raise Refusal("store_unavailable", f"{path} is held by another process for too long.", retry_after=1)
+            time.sleep(TURN_PAUSE_SECONDS)
+        yield
+    finally:
+        os.close(file)
 
 
 def open_lock(path: str) -> int:

@@ -10,15 +10,17 @@ import apsw
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Rejections
+from clickmeter.model import Batch, Rejections
 from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_KEY, SELECT_PROPERTY, to_columns, to_key, to_property
-from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, open_file, translated
+from clickmeter.storage.sqlite import contents, removal
+from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, locked, open_file, translated
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.model import Key, Property
+    from clickmeter.storage.move import Contents, Move
 
 LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 SCRUB_WAIT_MS = 100
@@ -39,10 +41,24 @@ class SqliteMetadata:
         return int(self._rows("SELECT value FROM store WHERE name = 'revision'")[0][0])
 
     def secret(self, name: str) -> bytes:
-        self._change(
-            "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
-        )
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (f"secret:{name}", secrets.token_bytes())
+            )
         return bytes(self._rows("SELECT value FROM store WHERE name = ?", (f"secret:{name}",))[0][0])
+
+    def note(self, name: str) -> bytes | None:
+        rows = self._rows("SELECT value FROM store WHERE name = ?", (f"note:{name}",))
+        return bytes(rows[0][0]) if rows else None
+
+    def set_note(self, name: str, content: bytes) -> None:
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute("REPLACE INTO store VALUES (?, ?)", (f"note:{name}", content))
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        with locked(f"{self._path}-{name}.lock"):
+            yield
 
     def create_property(self, property_: Property, keys: Sequence[Key]) -> None:
         values = to_columns(msgspec.structs.asdict(property_))
@@ -83,6 +99,9 @@ class SqliteMetadata:
                 "UPDATE properties SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, property_id)
             )
             return bool(self._connection.changes())
+
+    def deleted_properties(self) -> list[str]:
+        return [id_ for (id_,) in self._rows("SELECT id FROM properties WHERE deleted_at IS NOT NULL")]
 
     def create_key(self, key: Key) -> None:
         with translated(self._path), self._transaction():
@@ -148,6 +167,46 @@ class SqliteMetadata:
         """
         return [Rejections(property_id, *row) for row in self._rows(sql, (property_id, first_day))]
 
+    def closed(self) -> str | None:
+        with translated(self._path):
+            return contents.reason(self._connection)
+
+    def move(self) -> Move | None:
+        with translated(self._path):
+            return contents.move(self._connection)
+
+    def set_move(self, move: Move | None) -> None:
+        with translated(self._path), self._revising():
+            contents.set_move(self._connection, move)
+
+    def contents(self, *, salts: bool) -> Contents:
+        with translated(self._path), transaction(self._connection, "BEGIN"):
+            return contents.contents(self._connection, salts=salts)
+
+    def adopt(self, contents_: Contents) -> None:
+        with translated(self._path), self._revising():
+            contents.adopt(self._connection, contents_)
+
+    def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
+        with translated(self._path):
+            number = self._connection.execute(f"SELECT {LIVE}", (property_id,)).get
+            if number is not None:
+                removal.mark_erased(self._connection, number, visitor_id, now=now)
+            return number is not None
+
+    def not_erased(self, batches: Sequence[Batch]) -> list[Batch]:
+        with translated(self._path):
+            rows: list[Any] = self._connection.execute(
+                "SELECT id, no FROM properties WHERE erasures > 0 AND deleted_at IS NULL"
+            ).fetchall()
+            numbers: dict[str, int] = dict(rows)
+            return [
+                Batch(batch.property_id, removal.not_erased(self._connection, numbers[batch.property_id], batch.events))
+                if batch.property_id in numbers
+                else batch
+                for batch in batches
+            ]
+
     def warnings(self) -> list[str]:
         return []
 
@@ -179,6 +238,13 @@ class SqliteMetadata:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """A change that somebody asked for; refused while nothing is taken."""
+        with self._revising():
+            contents.refuse_if_closed(self._connection)
+            yield
+
+    @contextmanager
+    def _revising(self) -> Iterator[None]:
         """A durable change that every process notices by the revision."""
         with transaction(self._connection):
             yield

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickmeter.storage.erasure import SECRET, visitor_hash
 from clickmeter.storage.protocol import Erased, Removal
 from clickmeter.storage.segment import DAY_MS
+from clickmeter.storage.sqlite.contents import refuse_if_closed
 from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SECRET_NAME = f"secret:{SECRET}"
 def mark_erased(connection: apsw.Connection, property_no: int, visitor_id: str, *, now: int) -> None:
     """Remember that the visitor was erased at `now`."""
     with transaction(connection):
+        refuse_if_closed(connection)
         connection.execute(
             "INSERT INTO store VALUES (?, ?) ON CONFLICT DO NOTHING", (SECRET_NAME, secrets.token_bytes())
         )
@@ -75,8 +77,8 @@ def erase(
     found = [row for row in rows if row[2]]
     if found:
         with overwriting(connection), transaction(connection):
-            connection.executemany("DELETE FROM events WHERE id = ?", [(id_,) for _, id_, _ in found])
-            note(connection, property_no, [ts for ts, _, _ in found])
+            refuse_if_closed(connection)
+            delete(connection, property_no, [(id_, ts) for ts, id_, _ in found])
     return Erased(len(found), (rows[-1][0], rows[-1][1]) if len(rows) == limit else None)
 
 
@@ -85,10 +87,24 @@ def expire(connection: apsw.Connection, property_no: int, *, before: int, limit:
     sql = "SELECT id, ts FROM events WHERE property_no = ? AND ts < ? ORDER BY ts LIMIT ?"
     with overwriting(connection), transaction(connection):
         rows: list[Any] = connection.execute(sql, (property_no, before, limit)).fetchall()
-        if rows:
-            connection.executemany("DELETE FROM events WHERE id = ?", [(id_,) for id_, _ in rows])
-            note(connection, property_no, [ts for _, ts in rows])
-        return len(rows)
+        return delete(connection, property_no, rows)
+
+
+def remove(connection: apsw.Connection, property_no: int, keys: Sequence[bytes], *, start: int, end: int) -> int:
+    """Remove the events with these keys, of those of a range."""
+    sql = "SELECT id, ts FROM events WHERE property_no = ? AND event_key = ? AND ts >= ? AND ts < ?"
+    with overwriting(connection), transaction(connection):
+        values = [(property_no, key, start, end) for key in keys]
+        rows: list[Any] = list(connection.executemany(sql, values))
+        return delete(connection, property_no, rows)
+
+
+def delete(connection: apsw.Connection, property_no: int, rows: Sequence[tuple[int, int]]) -> int:
+    """Delete events by their ids and ts, and number the removal; how many they were."""
+    if rows:
+        connection.executemany("DELETE FROM events WHERE id = ?", [(id_,) for id_, _ in rows])
+        note(connection, property_no, [ts for _, ts in rows])
+    return len(rows)
 
 
 @contextmanager

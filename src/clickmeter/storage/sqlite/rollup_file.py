@@ -18,7 +18,7 @@ from clickmeter.storage.segment import BLOB_VERSION, new_epoch
 from clickmeter.storage.sqlite.file import PAGE_BYTES
 
 if TYPE_CHECKING:
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import RolledEvents
 
 VERSION = f"3.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
@@ -69,7 +69,7 @@ SCHEMA = """
 TABLES = ("state", "properties", "renewed", "forgotten", "texts", "hashes", "sizes", "segments")
 
 
-def is_ours(connection: apsw.Connection, events: EventStore) -> bool:
+def is_ours(connection: apsw.Connection, events: RolledEvents) -> bool:
     """Whether the file is of this program and of these events, and no further than they are."""
     if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'state'").get:
         return False
@@ -81,7 +81,7 @@ def is_ours(connection: apsw.Connection, events: EventStore) -> bool:
     return watermark <= events.last_position() and state["event"] == (events.event_at(watermark) or "")
 
 
-def start_afresh(connection: apsw.Connection, events: EventStore) -> None:
+def start_afresh(connection: apsw.Connection, events: RolledEvents) -> None:
     """Empty tables; to be called in a transaction."""
     for table in TABLES:
         connection.execute(f"DROP TABLE IF EXISTS {table}")

@@ -38,7 +38,7 @@ from clickmeter.storage.sqlite.transaction import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickmeter.storage.protocol import EventStore
+    from clickmeter.storage.protocol import RolledEvents
     from clickmeter.storage.segment import Roll
 
 log = logging.getLogger("clickmeter.storage")
@@ -81,7 +81,7 @@ INSERT_SEGMENT = (
 class SqliteRollups:
     """`RollupStore` over one connection of its own; not to be used from two threads at once."""
 
-    def __init__(self, path: str, events: EventStore) -> None:
+    def __init__(self, path: str, events: RolledEvents) -> None:
         """Rollups of other events than these, or of more than there are, are dropped at once, as are damaged ones."""
         self._path = path
         self._events = events

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[None]:
-    """Everything inside is durable when the block ends, or undone when it raises."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: apsw.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Everything inside is durable when the block ends, or undone when it raises; with BEGIN it is only read."""
+    connection.execute(begin)
     try:
         yield
         connection.execute("COMMIT")

@@ -1,0 +1,247 @@
+"""Counting in ClickHouse: from a query to exact sums per group and bucket, a statement for each thing asked."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from clickmeter.errors import Refusal, refuse_parameter
+from clickmeter.query.fields import METRICS
+from clickmeter.query.sums import Sums
+from clickmeter.storage.clickhouse.connection import MEMORY_EXCEEDED, TIMEOUT_EXCEEDED, Connection, Failed
+from clickmeter.storage.clickhouse.schema import quoted
+from clickmeter.storage.clickhouse.sql import Matching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickmeter.query.query import Query
+    from clickmeter.storage.clickhouse.sql import Group
+
+MAX_MEMORY = 4 * 1024**3
+"""Of one statement, in bytes."""
+AGGREGATES = {
+    "events": "count()",
+    "pageviews": "countIf(is_view)",
+    "unique_visitors": "uniqExactIf(visitor_key, visitor_key != 0)",
+    "sessions": "uniqExactIf(session_key, session_key != 0)",
+}
+SESSION_SUMS = {
+    "whole_sessions": "count()",
+    "bounces": "countIf(n = 1)",
+    "session_ms": "sum(ms)",
+    "session_pageviews": "sum(views)",
+}
+
+Cells = dict[tuple[int | None, "Group"], Sums]
+"""Sums by bucket, which is its first edge, and group."""
+
+
+class ClickhouseCounting:
+    """`CountingStore` over one client of its own; not to be used from two threads at once."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = Connection(url)
+        self._table = f"{quoted(self._connection.database)}.events"
+
+    def answer(self, query: Query, *, start: int, end: int, deadline: float) -> ClickhouseAnswer:
+        return ClickhouseAnswer(Statements(self._connection, deadline), query, self._table, start=start, end=end)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Statements:
+    """Runs the statements of one report, within its time."""
+
+    def __init__(self, connection: Connection, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def rows(self, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.rows(sql, parameters, self._settings())
+        except Failed as failed:
+            if failed.code == TIMEOUT_EXCEEDED:
+                raise timed_out() from failed
+            if failed.code == MEMORY_EXCEEDED:
+                detail = "This takes more memory than a report may; ask for a shorter range or fewer groups."
+                raise refuse_parameter("from", "too_expensive", detail) from failed
+            raise self._connection.refusal(failed) from failed
+
+    def _settings(self) -> dict[str, Any]:
+        """An acknowledged event is seen, and the limits of time and memory hold."""
+        settings: dict[str, Any] = {
+            "max_memory_usage": MAX_MEMORY,
+            "select_sequential_consistency": 1,
+            "join_use_nulls": 0,
+        }
+        if self._deadline == math.inf:
+            return settings
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise timed_out()
+        return settings | {
+            "max_execution_time": round(left, 3),
+            "timeout_overflow_mode": "throw",
+            "timeout_before_checking_execution_speed": 0,
+        }
+
+
+def timed_out() -> Refusal:
+    return Refusal("report_timeout", "The report took too long; ask for a shorter range or fewer groups.")
+
+
+class ClickhouseAnswer:
+    """An `Answer`; each number is asked for when it is wanted, and once."""
+
+    def __init__(self, statements: Statements, query: Query, table: str, *, start: int, end: int) -> None:
+        self._statements = statements
+        self._query = query
+        self._table = table
+        self._range = (start, end)
+        self._asks_sessions = any(METRICS[name].sessions for name in query.metrics)
+
+    def unattributed(self) -> dict[str, int]:
+        return self._total[0]
+
+    def totals(self) -> Sums:
+        return self._total[1]
+
+    def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
+        names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
+        order, limit = self._order(terms, count)
+        counted = self._counted(names, order=order, limit=limit)
+        groups = sorted((group for _, group in counted), key=by_value)
+        whole: Cells = {}
+        if any(METRICS[name].sessions for name in names):
+            whole = self._session_sums(groups=groups if limit else None)
+        return groups, [combined(counted[None, group], whole.get((None, group))) for group in groups]
+
+    def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
+        width = len(edges) - 1
+        if not width or not groups:
+            return [[] for _ in groups]
+        if width == 1 and not self._query.group_by:
+            return [[self.totals()]]
+        buckets: Sequence[int | None] = [None] if width == 1 else edges[:-1]
+        counted = self._counted(self._query.metrics, groups=groups, edges=edges)
+        whole = self._session_sums(groups=groups, edges=edges) if self._asks_sessions else {}
+        return [
+            [combined(counted.get((bucket, group), Sums()), whole.get((bucket, group))) for bucket in buckets]
+            for group in groups
+        ]
+
+    @cached_property
+    def _total(self) -> tuple[dict[str, int], Sums]:
+        names = counts_of(self._query.metrics)
+        events = self._events()
+        sql = f"""
+            SELECT countIf(visitor_key = 0), countIf(session_key = 0), {", ".join(AGGREGATES[name] for name in names)}
+            FROM {events.sql()}
+        """
+        [(no_visitor, no_session, *values)] = self._statements.rows(sql, events.parameters.values)
+        counted = Sums(**dict(zip(names, values, strict=True)))
+        whole = self._session_sums(apart=False)[None, ()] if self._asks_sessions else None
+        return {"visitor_id": no_visitor, "session_id": no_session}, combined(counted, whole)
+
+    def _counted(
+        self,
+        metrics: Sequence[str],
+        *,
+        groups: Sequence[Group] | None = None,
+        edges: Sequence[int] = (),
+        order: str = "",
+        limit: str = "",
+    ) -> Cells:
+        """The counts of those metrics, by bucket and group; only of `groups` if they are given."""
+        names = counts_of(metrics)
+        events = self._events(edges)
+        picked = events.sql(where=events.in_groups(groups))
+        sql = f"""
+            SELECT {", ".join([*events.cells, *(AGGREGATES[name] for name in names)])} FROM {picked}
+            {grouped(events.cells)} {order} {limit}
+        """
+        return self._cells(sql, events, names)
+
+    def _session_sums(
+        self, *, groups: Sequence[Group] | None = None, edges: Sequence[int] = (), apart: bool = True
+    ) -> Cells:
+        """Whole sessions, each in the bucket and group of its first matching event; all in one unless told `apart`.
+
+        Of several first events at one instant it is the group's whose values sort first.
+        """
+        events = self._events(edges)
+        cells = events.cells if apart else []
+        first = ", ".join(["ts", *(f"{d} = '', {d}" for d in events.dimensions)])
+        owners = [f"argMin({cell}, ({first})) AS {cell}_of_first" for cell in cells]
+        renamed = [f"{cell}_of_first AS {cell}" for cell in cells]
+        wanted = events.in_groups(groups)
+        sql = f"""
+            SELECT {", ".join([*renamed, *SESSION_SUMS.values()])}
+            FROM (
+                SELECT {", ".join(["session_key", *owners])} FROM {events.sql()} WHERE session_key != 0
+                GROUP BY session_key
+            ) AS owners INNER JOIN {events.sessions()} AS whole USING (session_key)
+            {f"WHERE {wanted}" if wanted else ""} {grouped(cells)}
+        """
+        return self._cells(sql, events, list(SESSION_SUMS), apart=apart)
+
+    def _events(self, edges: Sequence[int] = ()) -> Matching:
+        """What matches, told apart by the buckets between the edges, if there are any between."""
+        start, end = self._range
+        return Matching(self._query, self._table, start=start, end=end, edges=edges)
+
+    def _cells(self, sql: str, events: Matching, names: Sequence[str], *, apart: bool = True) -> Cells:
+        """The sums of each row, by its bucket (None without buckets) and its group."""
+        found: Cells = {}
+        for row in self._statements.rows(sql, events.parameters.values):
+            values = row[len(row) - len(names) :]
+            found[events.cell(row) if apart else (None, ())] = Sums(**dict(zip(names, values, strict=True)))
+        return found
+
+    def _order(self, terms: Sequence[str], count: int) -> tuple[str, str]:
+        """How to have the leading groups come first, and how many of them are enough.
+
+        Rates are ranked as they are shown, rounded, which is not done here: all groups are needed then, or all that
+        tie by the term before.
+        """
+        orders = [self._order_by(one) for one in terms]
+        known = [one for one in orders if one is not None]
+        if orders[0] is None:
+            return "", ""
+        if len(known) < len(orders):
+            return f"ORDER BY {known[0]}", f"LIMIT {count + 1:d} WITH TIES"
+        ties = [f"d{place} = '', d{place}" for place in range(len(self._query.group_by))]
+        return f"ORDER BY {', '.join([*known, *ties])}", f"LIMIT {count + 1:d}"
+
+    def _order_by(self, term: str) -> str | None:
+        """One term in SQL, missing values last; None for a rate or a mean."""
+        name, direction = term.removeprefix("-"), "DESC" if term.startswith("-") else "ASC"
+        if name in self._query.group_by:
+            d = f"d{self._query.group_by.index(name)}"
+            return f"{d} = '', {d} {direction}"
+        return None if METRICS[name].sessions else f"{AGGREGATES[name]} {direction}"
+
+
+def grouped(cells: Sequence[str]) -> str:
+    return f"GROUP BY {', '.join(cells)}" if cells else ""
+
+
+def counts_of(metrics: Sequence[str]) -> list[str]:
+    """The counts that those metrics take; events always, since no events is nothing to show."""
+    return ["events", *(name for name in AGGREGATES if name != "events" and name in metrics)]
+
+
+def combined(counted: Sums, whole: Sums | None) -> Sums:
+    """Counts of events, and sums of whole sessions where there are any."""
+    if whole is None:
+        return counted
+    return counted._replace(**{name: getattr(whole, name) for name in SESSION_SUMS})
+
+
+def by_value(group: Group) -> list[tuple[bool, str]]:
+    """Sorts groups by their values in code point order, missing last."""
+    return [(value is None, value or "") for value in group]

@@ -1,0 +1,522 @@
+"""Moving from any engine to any other: nothing acknowledged is missing, nothing that went comes back."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, closing
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import msgspec
+import pytest
+from histories import parameters, questions
+from hypothesis import HealthCheck, given, settings
+
+from clickmeter.errors import Refusal
+from clickmeter.model import Batch, Property, Rejections
+from clickmeter.moving import copying, end, move
+from clickmeter.query.query import parse
+from clickmeter.query.time import today, zone
+from clickmeter.reporting import Answerer
+from clickmeter.storage.open import open_events, open_metadata
+from clickmeter.storage.sqlite import events as sqlite_events
+from clickmeter_client import ApiError, new_event_id
+from moves import (
+    BLOG,
+    DAY_MS,
+    GONE,
+    NOW,
+    SECONDS,
+    SHOP,
+    append,
+    command,
+    copy,
+    ends,
+    erase,
+    event,
+    fill,
+    finish,
+    held,
+    process,
+    watch,
+)
+from service import Service, sqlite_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from service import Site
+
+SALT_DAY = "2026-03-27"
+TS = "2026-03-27T10:00:00Z"
+NUMBERS = count(7_000)
+
+
+@pytest.fixture
+def old(new_url: Callable[[], str]) -> str:
+    """A database with one of everything."""
+    url = new_url()
+    fill(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is none yet."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return sqlite_url(tmp_path)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> str:
+    directory = tmp_path / "elsewhere"
+    directory.mkdir()
+    return sqlite_url(directory)
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "BATCH_ROWS", 7)
+    monkeypatch.setattr(copying, "MANY_MARKS", 5)
+
+
+def same(one: str, other: str) -> None:
+    """Both hold the same; a deleted property is none that events are asked of."""
+    assert msgspec.msgpack.encode(held(one)) == msgspec.msgpack.encode(held(other))
+
+
+def refused(work: Callable[[], object]) -> str:
+    with pytest.raises(Refusal) as refusal:
+        work()
+    assert refusal.value.code == "store_unavailable"
+    assert refusal.value.detail.endswith(".")
+    return refusal.value.detail
+
+
+def test_everything_is_moved_as_it_is(old: str, new: str, few_at_once: None) -> None:
+    before = held(old)
+    assert [len(before[1][id_]) for id_ in (BLOG, SHOP)] == [100, 97]
+    with closing(open_metadata(old)) as metadata:
+        salts = metadata.contents(salts=True).salts
+    assert len(salts) == 2
+    finish(old, new)
+    same(old, new)
+    assert msgspec.msgpack.encode(held(new)) == msgspec.msgpack.encode(before)
+    with closing(open_metadata(new)) as metadata, closing(open_metadata(old)) as former:
+        assert metadata.contents(salts=True).salts == salts
+        assert former.contents(salts=True).salts == []
+        assert metadata.salt(BLOG, SALT_DAY, now=NOW) == salts[0].salt
+        # Ids are never used again, and visitors who were erased stay so.
+        assert "taken" in refused_code(lambda: metadata.create_property(Property(id=GONE, name="x", created_at=0), []))
+    with closing(open_events(new)) as events:
+        late = event(1_000, visitor_id="v3", ts=NOW - 1)
+        assert events.append([Batch(SHOP, [late])]) == [0]
+        assert events.event_at(events.last_position()) != late.event_id
+
+
+def refused_code(work: Callable[[], object]) -> str:
+    with pytest.raises(Refusal) as refusal:
+        work()
+    return refusal.value.detail
+
+
+def test_the_old_one_takes_nothing_any_more(old: str, new: str) -> None:
+    finish(old, new)
+    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+        for change in (
+            lambda: events.append([Batch(SHOP, [event(5_000)])]),
+            lambda: events.mark_erased(SHOP, "v1", now=NOW),
+            lambda: erase_step(events),
+            lambda: metadata.create_property(Property(id="p", name="P", created_at=0), []),
+            lambda: metadata.update_property(SHOP, {"name": "Other"}),
+            lambda: metadata.delete_property(SHOP, now=NOW),
+            lambda: metadata.revoke_key(metadata.keys(SHOP)[0].id, now=NOW),
+        ):
+            assert "was moved to" in refused(change)
+        metadata.count_rejections([Rejections(SHOP, SALT_DAY, "late", 1)], keep_from="2026-01-01")
+        assert metadata.secret("another")
+
+
+def erase_step(events: Any) -> None:
+    visitor = next(found for _, found in events.export(SHOP, after=0, limit=100) if found.visitor_id).visitor_id
+    events.erase(SHOP, visitor, erased_at=NOW, after=(-1, 0), limit=1_000)
+
+
+def test_what_goes_and_what_comes_meanwhile_goes_and_comes_there(old: str, new: str, few_at_once: None) -> None:
+    copy(old, new)
+    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+        metadata.create_property(Property(id="young", name="Young", created_at=9), [])
+        metadata.update_property(SHOP, {"name": "Renamed", "retention_days": 30})
+        events.append([Batch("young", [event(number) for number in range(2_000, 2_020)])])
+        erase(events, SHOP, "v1", now=NOW)
+        while events.expire(SHOP, before=NOW - 20 * DAY_MS, limit=7):
+            pass
+        again = events.export(BLOG, after=0, limit=3)
+        whole_day = again[0][1].ts // DAY_MS * DAY_MS
+        remove_day(events, whole_day)
+        # The id comes again with another event, of another day.
+        twin = event(3_000, event_id=again[0][1].event_id, ts=whole_day + 3 * DAY_MS)
+        assert events.append([Batch(BLOG, [twin])]) == [0]
+    finish(old, new)
+    same(old, new)
+    kept = held(new)[1]
+    assert not [one for one in kept[SHOP] if one.visitor_id == "v1"]
+    assert kept[BLOG][-1] == twin
+    assert len(kept["young"]) == 20
+
+
+def remove_day(events: Any, start: int) -> None:
+    ids = [one.event_id for _, one in events.export(BLOG, after=0, limit=10**6) if 0 <= one.ts - start < DAY_MS]
+    assert events.remove(BLOG, ids, start=start, end=start + DAY_MS) == len(ids) > 0
+
+
+def test_a_property_deleted_meanwhile_is_deleted_there(old: str, new: str) -> None:
+    copy(old, new)
+    with closing(open_metadata(old)) as metadata:
+        metadata.delete_property(SHOP, now=NOW)
+    finish(old, new)
+    assert [*held(new)[1]] == [BLOG]
+    same(old, new)
+
+
+def test_without_following_removals_what_was_erased_would_stay(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the comparison notices, says where, and changes nothing over."""
+    copy(old, new)
+    with closing(open_events(old)) as events:
+        gone = events.export(SHOP, after=0, limit=1)[0][1]
+        start = gone.ts // DAY_MS * DAY_MS
+        events.remove(SHOP, [gone.event_id], start=start, end=start + DAY_MS)
+    monkeypatch.setattr(copying.Copying, "_remove", lambda *_: None)
+    ended = command("--from", old, "--to", new, "--finish")
+    assert ended.exit_code == 1
+    assert "The reports do not agree" in ended.stderr
+    assert "takes events again" in ended.stderr
+    rows = [line.split() for line in ended.stdout.splitlines() if line.startswith(SHOP)]
+    days = {row[1] for row in rows if "to" not in row}
+    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+        assert days == {local_day(gone.ts)}
+        assert events.append([Batch(SHOP, [event(6_000)])]) == [0]
+        assert metadata.closed() is None
+    with closing(open_events(new)) as events:
+        assert "is being filled" in refused(lambda: events.append([Batch(SHOP, [event(6_000)])]))
+
+
+def local_day(ts: int) -> str:
+    return today(ts, zone("Asia/Kathmandu")).isoformat()
+
+
+def test_it_is_killed_again_and_again_and_loses_nothing(old: str, new: str) -> None:
+    with closing(open_events(old)) as events:
+        append(events, range(10_000, 40_000))
+    chosen, kills = random.Random(5), 0
+    while True:
+        words = ["--finish"] if kills > 3 else []
+        running = process("--from", old, "--to", new, *words)
+        try:
+            _, said = running.communicate(timeout=0.4 + chosen.random() * 2.5 if kills < 8 else SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.communicate()
+            kills += 1
+            continue
+        assert running.returncode == 0, said
+        if words:
+            break
+        kills += 1
+    assert kills >= 4
+    same(old, new)
+    with closing(open_metadata(old)) as former, closing(open_metadata(new)) as metadata:
+        assert former.closed()
+        assert metadata.closed() is None
+
+
+@pytest.fixture
+def served(old: str) -> Iterator[Service]:
+    """A server of the old database."""
+    service = Service(old)
+    service.start()
+    yield service
+    service.stop()
+
+
+class Load:
+    """Threads that send events and know which were acknowledged, as long as the block runs."""
+
+    def __init__(self, site: Site, threads: int = 3) -> None:
+        self._site = site
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._send) for _ in range(threads)]
+        self.acknowledged: list[str] = []
+        self.sent: list[str] = []
+        self.refused: list[ApiError] = []
+
+    def _send(self) -> None:
+        with self._site.sender() as sender:
+            while not self._stopping.is_set():
+                ids = [new_event_id() for _ in range(20)]
+                self.sent.extend(ids)
+                try:
+                    sender.post_events({"event_id": id_, "type": "pageview", "ts": TS} for id_ in ids)
+                except ApiError as error:
+                    self.refused.append(error)
+                    time.sleep(0.05)
+                else:
+                    self.acknowledged.extend(ids)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def until(condition: Callable[[], object]) -> None:
+    give_up_at = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+
+
+def test_nothing_acknowledged_is_missing_when_it_is_moved_under_load(served: Service, old: str, new: str) -> None:
+    site = served.new_site()
+    with Load(site) as load:
+        until(lambda: len(load.acknowledged) > 500)
+        assert command("--from", old, "--to", new).exit_code == 0
+        until(lambda: len(load.acknowledged) > 1_000)
+        ended = command("--from", old, "--to", new, "--finish")
+        assert ended.exit_code == 0, ended.output
+        assert "CLICKMETER_DATABASE_URL=" in ended.output
+        # The last answers may be on their way when the first is refused; after that there is none.
+        until(lambda: len(load.refused) > 20)
+        before = len(load.acknowledged)
+        until(lambda: len(load.refused) > 40)
+    assert len(load.acknowledged) == before
+    assert {error.status for error in load.refused} == {503}
+    kept = {one.event_id for one in held(new)[1][site.id]}
+    assert set(load.acknowledged) <= kept <= set(load.sent)
+    same(old, new)
+    answer = httpx.post(
+        f"{served.url}/v1/events",
+        headers={"Authorization": f"Bearer {site.write_key}"},
+        json={"property_id": site.id, "events": [{"type": "pageview"}]},
+    )
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "moved to" in answer.json()["detail"]
+    assert httpx.get(f"{served.url}/readyz").status_code == 503
+    with pytest.raises(ApiError, match="was moved to"):
+        served.new_site()
+
+
+def moved_while_storing(old: str, new: str) -> tuple[list[int], set[str]]:
+    """The numbers of the events that were acknowledged by a store beside, and the ids that arrived."""
+    acknowledged: list[int] = []
+    stopping = threading.Event()
+
+    def store() -> None:
+        with closing(open_events(old)) as events:
+            for number in range(100_000, 200_000):
+                if stopping.is_set():
+                    return
+                try:
+                    events.append([Batch(SHOP, [event(number, visitor_id="v")])])
+                except Refusal:
+                    return
+                acknowledged.append(number)
+
+    storing = threading.Thread(target=store)
+    storing.start()
+    until(lambda: acknowledged)
+    finish(old, new)
+    time.sleep(0.3)
+    stopping.set()
+    storing.join()
+    return acknowledged, {one.event_id for one in held(new)[1][SHOP]}
+
+
+def test_what_is_stored_while_it_is_closed_is_copied_or_refused(old: str, new: str) -> None:
+    acknowledged, arrived = moved_while_storing(old, new)
+    assert {event(number).event_id for number in acknowledged} <= arrived
+
+
+def test_without_a_look_in_the_transaction_acknowledged_events_would_be_missing(
+    elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(elsewhere)
+    monkeypatch.setattr(sqlite_events, "refuse_if_closed", lambda _: None)
+    # What comes after the comparison alone: otherwise that would notice.
+    monkeypatch.setattr(move, "compare", lambda *_, **__: [])
+    acknowledged, arrived = moved_while_storing(elsewhere, sqlite_url(tmp_path))
+    assert {event(number).event_id for number in acknowledged} - arrived
+
+
+def close(old: str, new: str) -> None:
+    """As far as a killed --finish may have come."""
+    with ends(old, new) as (source, destination):
+        move.copy(source, destination, watch)
+        move.close(source, destination)
+
+
+def takes_events(url: str) -> bool:
+    with closing(open_events(url)) as events:
+        try:
+            return events.append([Batch(SHOP, [event(next(NUMBERS))])]) is not None
+        except Refusal:
+            return False
+
+
+def test_a_finish_that_was_killed_is_gone_on_with(old: str, new: str) -> None:
+    close(old, new)
+    assert not takes_events(old)
+    assert not takes_events(new)
+    copy(old, new)
+    assert not takes_events(old)
+    finish(old, new)
+    same(old, new)
+    assert takes_events(new)
+    assert not takes_events(old)
+    finish(old, new)
+    assert not takes_events(old)
+
+
+def test_one_that_was_killed_after_it_was_decided_only_opens(old: str, new: str) -> None:
+    close(old, new)
+    with ends(old, new) as (source, destination):
+        move.copy_rest(source, destination, watch)
+        move.decide(source.metadata, move.record(destination, "moved"))
+    assert not takes_events(new)
+    assert "was moved already" in refused(lambda: copy(old, new))
+    assert "say so with --to" in command("--from", old, "--abandon").stderr
+    finish(old, new)
+    assert takes_events(new)
+    same_but(old, new, 1)
+
+
+def same_but(old: str, new: str, more: int) -> None:
+    assert len(held(new)[1][SHOP]) == len(held(old)[1][SHOP]) + more
+
+
+def test_it_is_given_up_and_taken_up_again(old: str, new: str) -> None:
+    close(old, new)
+    ended = command("--from", old, "--abandon")
+    assert ended.exit_code == 0, ended.output
+    assert takes_events(old)
+    assert "is not being moved" in command("--from", old, "--abandon").stderr
+    finish(old, new)
+    same(old, new)
+    assert not takes_events(old)
+
+
+def test_it_is_taken_back_as_long_as_nothing_happened_in_the_new_one(old: str, new: str) -> None:
+    finish(old, new)
+    with closing(open_metadata(new)) as metadata:
+        salts = metadata.contents(salts=True).salts
+    assert command("--from", old, "--to", new, "--abandon").exit_code == 0
+    with closing(open_metadata(old)) as metadata, closing(open_metadata(new)) as there:
+        assert metadata.contents(salts=True).salts == salts != []
+        assert there.contents(salts=True).salts == []
+    assert takes_events(old)
+    assert not takes_events(new)
+    finish(old, new)
+    same(old, new)
+    assert takes_events(new)
+    assert "has taken events" in command("--from", old, "--to", new, "--abandon").stderr
+    assert not takes_events(old)
+    with closing(open_metadata(new)) as metadata:
+        assert metadata.closed() is None
+
+
+def test_a_source_that_cannot_be_copied_from_takes_events_again(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Refusal("store_unavailable", "The other one is away.")
+
+    monkeypatch.setattr(move, "compare", away)
+    assert refused(lambda: finish(old, new)) == "The other one is away."
+    assert takes_events(old)
+    assert not takes_events(new)
+
+
+def test_nothing_is_mixed_with_what_is_there(old: str, new: str, elsewhere: str) -> None:
+    with closing(open_metadata(new)) as metadata:
+        metadata.create_property(Property(id="other", name="Other", created_at=0), [])
+    assert "holds something already" in refused(lambda: copy(old, new))
+    assert "does not exist" in refused(lambda: copy(elsewhere, new))
+    assert "holds something already" in command("--from", old, "--to", new, "--finish").stderr
+    assert takes_events(old)
+
+
+def test_another_source_is_noticed(old: str, new: str, elsewhere: str) -> None:
+    copy(old, new)
+    fill(elsewhere)
+    assert "is not the database that was copied so far" in refused(lambda: copy(elsewhere, new))
+
+
+def test_one_at_a_time(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(end, "HOLD_SECONDS", 0.5)
+    with ends(old, new):
+        said = refused(lambda: copy(old, new))
+    assert "at work on" in said or "already served" in said
+    copy(old, new)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "sqlite:///x.db"], "Say with --to"),
+        (["--from", "a:b", "--to", "sqlite:///x.db", "--finish", "--abandon"], "not both"),
+    ],
+)
+def test_a_command_line_that_says_too_little_or_too_much(words: list[str], said: str) -> None:
+    ended = command(*words)
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:////var/lib/a.db", "sqlite:////var/lib/a.db"),
+        ("postgresql://user:pass%40word@host:5433/db", "postgresql://user@host:5433/db"),
+        ("postgresql:///db?host=/run&password=secret", "postgresql:///db?host=/run&"),
+        ("postgresql:///db?password=secret&host=/run", "postgresql:///db?host=/run"),
+    ],
+)
+def test_no_password_is_shown(url: str, name: str) -> None:
+    assert end.shown(url) == name
+
+
+def test_reports_are_the_same_to_the_byte(old: str, new: str) -> None:
+    finish(old, new)
+    different: set[bytes] = set()
+    with ExitStack() as stack:
+        asked_of = [stack.enter_context(closing(Answerer(url, cache_mb=8))) for url in (old, new)]
+
+        @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+        @given(asked=questions())
+        def compare(asked: tuple[str, dict[str, Any]]) -> None:
+            endpoint, question = asked
+            shop = Property(id=SHOP, name="x", timezone="Asia/Kathmandu", created_at=0)
+            query = parse(endpoint, parameters(question), shop, now=NOW + DAY_MS, cursor_key=bytes(32))
+            bodies = [
+                msgspec.json.encode(one.body(query, now=NOW, cursor_key=bytes(32), seconds=60)) for one in asked_of
+            ]
+            assert bodies[0] == bodies[1]
+            different.add(bodies[0])
+
+        compare()
+    assert len(different) > 100

@@ -1,0 +1,105 @@
+"""Does the trial of the promises find what does not hold, and a check that a broken build passes?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trust import run
+from trust.databases import Sqlite
+from trust.guarantee import Guarantee, Outcome, Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENGINE = "sqlite"
+
+
+def is_answered_truly(trial: Trial) -> Outcome:
+    """Something small of the real program that a broken build breaks: what is sent again is a duplicate."""
+    service = trial.service()
+    service.start()
+    try:
+        site = service.new_site()
+        with site.sender() as sender:
+            counts = [sender.post_events([{"event_id": "e", "type": "pageview"}]).duplicates for _ in range(2)]
+    finally:
+        service.stop()
+    return Outcome(1, [] if counts == [0, 1] else [f"{counts} duplicates instead of [0, 1]."])
+
+
+def finds_fault(trial: Trial) -> Outcome:
+    return Outcome(7, ["It is not so."])
+
+
+def finds_nothing(trial: Trial) -> Outcome:
+    return Outcome(7, [])
+
+
+def tries_nothing(trial: Trial) -> Outcome:
+    return Outcome(0, [])
+
+
+def breaks_off(trial: Trial) -> Outcome:
+    raise RuntimeError("the clients did not start")
+
+
+def row_of(monkeypatch: pytest.MonkeyPatch, guarantee: Guarantee) -> run.Row:
+    monkeypatch.setattr(run, "GUARANTEES", (guarantee,))
+    return run.try_one(guarantee.name, ENGINE, 5, full=False)
+
+
+def test_a_promise_that_is_kept_and_whose_broken_build_is_caught_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = row_of(monkeypatch, Guarantee("kept", "It is kept.", is_answered_truly, "forgets_ids"))
+    assert row.held
+    assert row.cells()[:5] == ("kept", ENGINE, "1", "0", "5")
+    assert row.cells()[6] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("check", "broken", "cell"),
+    [
+        (finds_fault, None, "-"),
+        (tries_nothing, None, "-"),
+        (finds_nothing, "forgets_ids", "**no**"),
+        (breaks_off, None, "**no**"),
+    ],
+)
+def test_a_promise_does_not_hold(monkeypatch: pytest.MonkeyPatch, check: object, broken: str | None, cell: str) -> None:
+    row = row_of(monkeypatch, Guarantee("broken", "It is not kept.", check, broken))  # type: ignore[arg-type] # one of the checks above
+    assert not row.held
+    assert row.cells()[6] == cell
+
+
+def test_what_failed_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert row_of(monkeypatch, Guarantee("a", "It is.", finds_fault, None)).outcome.failures == ["It is not so."]
+    [failure] = row_of(monkeypatch, Guarantee("b", "It is.", breaks_off, None)).outcome.failures
+    assert "the clients did not start" in failure
+
+
+def test_a_build_that_cannot_be_broken_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = row_of(monkeypatch, Guarantee("c", "It is.", is_answered_truly, "no_such_fault"))
+    assert not row.held
+    assert "No module named 'no_such_fault'" in row.outcome.failures[0]
+
+
+def test_the_report_names_what_does_not_hold_and_takes_its_place_in_the_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = [row_of(monkeypatch, Guarantee(name, "It is.", finds_fault, None)) for name in ("one", "two")]
+    report = run.page_part([*rows, rows[0]._replace(guarantee="three", outcome=Outcome(3, []))], full=True, seconds=60)
+    assert "The long run" in report
+    assert "Not held: one on sqlite; two on sqlite." in report
+    page = tmp_path / "trust.md"
+    page.write_text(f"Before\n{run.BEGIN}\nan older table\n{run.END}\nafter\n")
+    monkeypatch.setattr(run, "PAGE", page)
+    run.write(report)
+    assert page.read_text() == f"Before\n{run.BEGIN}\n{report}{run.END}\nafter\n"
+
+
+def test_chance_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    def trial(seed: int) -> Trial:
+        return Trial("name", ENGINE, Sqlite(), tmp_path, seed, full=False, broken=None)
+
+    assert trial(1).random().random() == trial(1).random().random() != trial(2).random().random()

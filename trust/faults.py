@@ -1,0 +1,223 @@
+"""What can be wrong with a store while it is used, and how each of that is begun and ended from outside the server."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
+import psycopg
+
+from service import children_of, command_of
+from trust.databases import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from cluster import Cluster
+    from service import Service
+    from trust.databases import Database
+    from trust.guarantee import Trial
+
+STORING = "clickmeter.ingest.storing"
+SMALL_DISK = "64m"
+FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
+"""The variable that names the flag to broken/failing_disk.py."""
+BLOCK = bytes(64 * 1024)
+
+
+class Scene(NamedTuple):
+    """A server, and what a fault needs to know of it."""
+
+    service: Service
+    flag: Path
+    """While this file is there, the server's disk fails now and then."""
+    database: Database
+
+
+class Fault(NamedTuple):
+    name: str
+    during: Callable[[Scene], AbstractContextManager[None]]
+    seconds: float
+    """How long it is kept up."""
+    reads: bool
+    """Whether every report must be answered meanwhile."""
+    unanswered: bool = False
+    """Whether a request may stay without any answer."""
+    needs_small_disk: bool = False
+
+
+@contextmanager
+def small_disk(trial: Trial) -> Iterator[Path | None]:
+    """A disk of its own that can be filled without harm; None where this user may not mount one."""
+    place = trial.directory / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(place)]
+    try:
+        mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    try:
+        yield place if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(place)], check=True)
+
+
+def settings_of(flag: Path) -> dict[str, str]:
+    """The settings of a server whose disk can be made to fail."""
+    return {FAILS_WHILE: str(flag)}
+
+
+def file_of(scene: Scene) -> Path:
+    return Path(scene.service.database_url.removeprefix("sqlite:///"))
+
+
+@contextmanager
+def full(scene: Scene) -> Iterator[None]:
+    """Not a byte is free."""
+    filler = file_of(scene).with_name("filler")
+    try:
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(BLOCK):
+                pass
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def read_only_disk(scene: Scene) -> Iterator[None]:
+    """The disk was mounted to be read only while the server was down; it is not expected to start."""
+    service, disk = scene.service, str(file_of(scene).parent.parent)
+    service.stop()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    try:
+        with suppress(AssertionError):
+            service.start()
+        yield
+    finally:
+        service.kill()
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        service.start()
+
+
+@contextmanager
+def failing(scene: Scene) -> Iterator[None]:
+    """Writing and syncing fail now and then: an error of the device, a full disk, one that turned read-only."""
+    scene.flag.touch()
+    try:
+        yield
+    finally:
+        scene.flag.unlink()
+
+
+@contextmanager
+def locked_file(scene: Scene) -> Iterator[None]:
+    """Another program is in the middle of a write transaction."""
+    with closing(apsw.Connection(str(file_of(scene)))) as connection:
+        connection.set_busy_timeout(5_000)
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
+def stopped_process(scene: Scene) -> Iterator[None]:
+    """The storing process does not move, as on a disk that hangs."""
+    child = next(pid for pid in children_of(scene.service.pid) if STORING in command_of(pid))
+    os.kill(child, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGCONT)
+
+
+@contextmanager
+def no_handles(scene: Scene) -> Iterator[None]:
+    """No process of the server may open anything more; one of them dies."""
+    service = scene.service
+    with ExitStack() as lifted:
+        for pid in (service.pid, *children_of(service.pid)):
+            limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))
+            lifted.callback(lift, pid, limits)
+        service.kill_child(STORING)
+        yield
+
+
+def lift(pid: int, limits: tuple[int, int]) -> None:
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
+def locked_tables(scene: Scene) -> Iterator[None]:
+    """Another program keeps everybody from writing events."""
+    with psycopg.connect(scene.service.database_url) as connection:
+        connection.execute("LOCK TABLE clickmeter.events, clickmeter.event_keys IN EXCLUSIVE MODE")
+        yield
+
+
+@contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    """The database takes no writes, as a server does that follows another."""
+    with psycopg.connect(scene.service.database_url, autocommit=True) as connection:
+        try:
+            connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            connection.execute("SELECT pg_reload_conf()")
+            yield
+        finally:
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def server_of(scene: Scene) -> Cluster:
+    assert isinstance(scene.database, Postgres)
+    return scene.database.server
+
+
+@contextmanager
+def stopped_server(scene: Scene) -> Iterator[None]:
+    """No process of PostgreSQL moves."""
+    server_of(scene).signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server_of(scene).signal(signal.SIGCONT)
+
+
+@contextmanager
+def away(scene: Scene) -> Iterator[None]:
+    """PostgreSQL does not run."""
+    server_of(scene).stop()
+    try:
+        yield
+    finally:
+        server_of(scene).start()
+
+
+HANDLES = Fault("no file handles", no_handles, 2, reads=True, unanswered=True)
+FAULTS = {
+    "sqlite": (
+        Fault("a failing disk", failing, 2, reads=True),
+        Fault("a full disk", full, 2, reads=True, needs_small_disk=True),
+        HANDLES,
+        Fault("a read-only disk", read_only_disk, 1, reads=False, unanswered=True, needs_small_disk=True),
+        Fault("a locked file", locked_file, 9, reads=True),
+        Fault("a storing process that does not move", stopped_process, 9, reads=True),
+    ),
+    "postgres": (
+        Fault("a database that only reads", read_only, 2, reads=True),
+        HANDLES,
+        Fault("a PostgreSQL that is away", away, 2, reads=False),
+        Fault("locked tables", locked_tables, 9, reads=True),
+        Fault("a PostgreSQL that does not move", stopped_server, 9, reads=False),
+    ),
+}
