@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trust import (
     answers,
+    cardinality,
     greed,
     hostility,
     kill,
@@ -34,6 +35,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     secrecy.GUARANTEE,
     statements.GUARANTEE,
     moments.GUARANTEE,
+    cardinality.GUARANTEE,
     stop.GUARANTEE,
     restart.GUARANTEE,
     upgrade.GUARANTEE,
