@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from contextlib import ExitStack, closing
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -142,7 +143,7 @@ def test_every_engine_answers_alike_and_so_does_what_is_moved_through_them(
     ]
     (tmp_path / "x").mkdir()
     killed = 0
-    for source, destination in zip(chain, chain[1:], strict=False):
+    for source, destination in pairwise(chain):
         killed += moved(source, destination, kills=KILLS, chosen=chance)
     assert killed >= KILLS
     last = started(servers, Service(*chain[-1]))
