@@ -35,7 +35,7 @@ TWICE = 1_500
 """So many of the values come twice."""
 VISITORS = 700
 DAY = "2026-03-27"
-AT_ONCE = {"from_": DAY, "to": DAY}
+AT_ONCE: dict[str, Any] = {"from_": DAY, "to": DAY}
 METRICS = ["events", "unique_visitors"]
 LIMIT, PAGES = 1_000, 3
 MOST_MIB = 512
@@ -179,7 +179,13 @@ def wrong_reports(site: Site, crowd: Crowd) -> list[str]:
     found = []
     with site.reports() as reports:
         for order, expected in orders.items():
-            asked = {**AT_ONCE, "group_by": [crowd.dimension], "metrics": METRICS, "order_by": [order], "limit": LIMIT}
+            asked: dict[str, Any] = {
+                **AT_ONCE,
+                "group_by": [crowd.dimension],
+                "metrics": METRICS,
+                "order_by": [order],
+                "limit": LIMIT,
+            }
             cursor: dict[str, str] = {}
             for page in range(PAGES):
                 body = patiently(partial(reports.raw, "metrics", **asked, **cursor))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 import psycopg
 
-from service import children_of, command_of
+from service import STORING, children_of, command_of
 from trust.databases import Postgres
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from trust.databases import Database
     from trust.guarantee import Trial
 
-STORING = "clickmeter.ingest.storing"
-SMALL_DISK = "64m"
+SMALL_DISK = "192m"
 FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
 """The variable that names the flag to broken/failing_disk.py."""
 BLOCK = bytes(64 * 1024)
@@ -131,7 +130,7 @@ def locked_file(scene: Scene) -> Iterator[None]:
 @contextmanager
 def stopped_process(scene: Scene) -> Iterator[None]:
     """The storing process does not move, as on a disk that hangs."""
-    child = next(pid for pid in children_of(scene.service.pid) if STORING in command_of(pid))
+    child = next(pid for pid in children_of(scene.service.pid) if STORING.search(command_of(pid)))
     os.kill(child, signal.SIGSTOP)
     try:
         yield
@@ -148,7 +147,7 @@ def no_handles(scene: Scene) -> Iterator[None]:
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))
             lifted.callback(lift, pid, limits)
-        service.kill_child(STORING)
+        service.kill_storing()
         yield
 
 
@@ -219,5 +218,10 @@ FAULTS = {
         Fault("a PostgreSQL that is away", away, 2, reads=False),
         Fault("locked tables", locked_tables, 9, reads=True),
         Fault("a PostgreSQL that does not move", stopped_server, 9, reads=False),
+    ),
+    "chdb": (
+        Fault("a full disk", full, 2, reads=False, needs_small_disk=True),
+        Fault("a locked file", locked_file, 9, reads=True),
+        Fault("a process that does not move", stopped_process, 9, reads=False),
     ),
 }

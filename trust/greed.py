@@ -185,4 +185,5 @@ GUARANTEE = Guarantee(
     "A thousand slow clients are cut off in time, bombs and junk refused; an honest client and memory do not suffer.",
     check,
     "waits_for_ever",
+    engines=("sqlite", "postgres"),
 )

@@ -237,7 +237,7 @@ def commands(service: Service, planted: Planted) -> Iterator[Found]:
 
 def dumps(trial: Trial, service: Service) -> Iterator[Found]:
     """The database as it lies there: every file of it, its backup, and every table of one that has no files here."""
-    if service.database_url.startswith("sqlite:"):
+    if service.database_url.startswith("sqlite:") and not service.events_url:
         line = [sys.executable, "-m", "clickmeter", "backup", str(trial.directory / f"backup-{service.port}.db")]
         subprocess.run(line, env=service.environment(), check=True, capture_output=True, timeout=60)
     if service.database_url.startswith("postgresql:"):

@@ -22,4 +22,4 @@ def encode(dictionary: Dictionary, values: Sequence[str | None]) -> NDArray[np.i
     return np.minimum(sound(dictionary, values), GREATEST)
 
 
-Dictionary.encode = encode  # type: ignore[method-assign]
+Dictionary.encode = encode  # type: ignore[method-assign, assignment]

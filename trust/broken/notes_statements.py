@@ -10,6 +10,8 @@ from typing import Any
 import apsw
 import psycopg
 
+from clickmeter.storage.clickhouse.connection import Connection
+
 known: set[str] = set()
 file = (Path(os.environ["CLICKMETER_TEST_STATEMENTS"]) / str(os.getpid())).open("a", encoding="utf-8")
 
@@ -43,3 +45,5 @@ apsw.connection_hooks.append(watch)
 for cursor, names in ((psycopg.Cursor, ("execute", "executemany", "copy")), (psycopg.ServerCursor, ("execute",))):
     for name in names:
         setattr(cursor, name, noting(getattr(cursor, name)))
+for name in ("rows", "command"):
+    setattr(Connection, name, noting(getattr(Connection, name)))
