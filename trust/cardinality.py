@@ -186,7 +186,7 @@ def wrong_reports(site: Site, crowd: Crowd) -> list[str]:
                 "order_by": [order],
                 "limit": LIMIT,
             }
-            cursor: dict[str, str] = {}
+            cursor: dict[str, Any] = {}
             for page in range(PAGES):
                 body = patiently(partial(reports.raw, "metrics", **asked, **cursor))
                 rows = [tuple(row[name] for name in (crowd.dimension, *METRICS)) for row in body["rows"]]
