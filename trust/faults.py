@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 import psycopg
 
+from bench.cluster import UNPRIVILEGED
 from service import STORING, children_of, command_of
 from trust.databases import Postgres
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from trust.guarantee import Trial
 
 SMALL_DISK = "64m"
+TABLESPACE = "small"
 FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
 """The variable that names the flag to broken/failing_disk.py."""
 BLOCK = bytes(64 * 1024)
@@ -35,6 +38,8 @@ class Scene(NamedTuple):
     """A server, and what a fault needs to know of it."""
 
     service: Service
+    disk: Path | None
+    """A small disk that holds its events."""
     flag: Path
     """While this file is there, the server's disk fails now and then."""
     database: Database
@@ -74,6 +79,33 @@ def settings_of(flag: Path) -> dict[str, str]:
     return {FAILS_WHILE: str(flag)}
 
 
+@contextmanager
+def tables_on(disk: Path, url: str) -> Iterator[None]:
+    """The tables of PostgreSQL that grow with every batch are on a disk of their own."""
+    place = disk / "tables"
+    place.mkdir()
+    shutil.chown(place, UNPRIVILEGED)
+    for above in (disk, disk.parent):
+        above.chmod(0o711)
+    move = "; ".join(f"ALTER TABLE clickmeter.{table} SET TABLESPACE {{}}" for table in ("events", "event_keys"))
+    run(url, f"CREATE TABLESPACE {TABLESPACE} LOCATION '{place}'", move.format(*[TABLESPACE] * 2))
+    try:
+        yield
+    finally:
+        run(url, move.format(*["pg_default"] * 2), f"DROP TABLESPACE {TABLESPACE}")
+
+
+def run(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for sql in statements:
+            connection.execute(sql.encode())
+
+
+def disk_of(scene: Scene) -> Path:
+    assert scene.disk is not None
+    return scene.disk
+
+
 def file_of(scene: Scene) -> Path:
     return Path(scene.service.database_url.removeprefix("sqlite:///"))
 
@@ -81,7 +113,7 @@ def file_of(scene: Scene) -> Path:
 @contextmanager
 def full(scene: Scene) -> Iterator[None]:
     """Not a byte is free."""
-    filler = file_of(scene).with_name("filler")
+    filler = disk_of(scene) / "filler"
     try:
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(BLOCK):
@@ -94,7 +126,7 @@ def full(scene: Scene) -> Iterator[None]:
 @contextmanager
 def read_only_disk(scene: Scene) -> Iterator[None]:
     """The disk was mounted to be read only while the server was down; it is not expected to start."""
-    service, disk = scene.service, str(file_of(scene).parent.parent)
+    service, disk = scene.service, str(disk_of(scene))
     service.stop()
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     try:
@@ -158,23 +190,22 @@ def lift(pid: int, limits: tuple[int, int]) -> None:
 
 @contextmanager
 def locked_tables(scene: Scene) -> Iterator[None]:
-    """Another program keeps everybody from writing events."""
+    """Another program keeps everybody from storing events."""
     with psycopg.connect(scene.service.database_url) as connection:
-        connection.execute("LOCK TABLE clickmeter.events, clickmeter.event_keys IN EXCLUSIVE MODE")
+        # The table that every append begins with: waiting for two of them would be a deadlock with it.
+        connection.execute("LOCK TABLE clickmeter.event_keys IN EXCLUSIVE MODE")
         yield
 
 
 @contextmanager
 def read_only(scene: Scene) -> Iterator[None]:
     """The database takes no writes, as a server does that follows another."""
-    with psycopg.connect(scene.service.database_url, autocommit=True) as connection:
-        try:
-            connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-            connection.execute("SELECT pg_reload_conf()")
-            yield
-        finally:
-            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            connection.execute("SELECT pg_reload_conf()")
+    url = scene.service.database_url
+    run(url, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        run(url, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 
 
 def server_of(scene: Scene) -> Cluster:
@@ -215,8 +246,9 @@ FAULTS = {
     "postgres": (
         Fault("a database that only reads", read_only, 2, reads=True),
         HANDLES,
-        Fault("a PostgreSQL that is away", away, 2, reads=False),
-        Fault("locked tables", locked_tables, 9, reads=True),
+        Fault("a PostgreSQL that is away", away, 8, reads=False),
+        Fault("a full disk", full, 2, reads=True, needs_small_disk=True),
+        Fault("a locked table", locked_tables, 9, reads=True),
         Fault("a PostgreSQL that does not move", stopped_server, 9, reads=False),
     ),
     "chdb": (
