@@ -185,5 +185,4 @@ GUARANTEE = Guarantee(
     "A thousand slow clients are cut off in time, bombs and junk refused; an honest client and memory do not suffer.",
     check,
     "waits_for_ever",
-    engines=("sqlite", "postgres"),
 )

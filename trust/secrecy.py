@@ -227,8 +227,9 @@ def poison(url: str) -> None:
 def commands(service: Service, planted: Planted) -> Iterator[Found]:
     """What the command line prints about the database, and about one that is not there."""
     password = planted.nowhere["database password"]
-    for url in (service.database_url, f"{NOWHERE}?password={password}"):
-        environment = service.environment() | {"CLICKMETER_DATABASE_URL": url}
+    nowhere = {"CLICKMETER_DATABASE_URL": f"{NOWHERE}?password={password}", "CLICKMETER_EVENTS_URL": ""}
+    for urls in ({}, nowhere):
+        environment = service.environment() | urls
         for command in COMMANDS:
             line = [sys.executable, "-m", "clickmeter", *command]
             done = subprocess.run(line, env=environment, capture_output=True, check=False, timeout=60)

@@ -42,8 +42,10 @@ def noting(method: Any) -> Any:
 
 
 apsw.connection_hooks.append(watch)
-for cursor, names in ((psycopg.Cursor, ("execute", "executemany", "copy")), (psycopg.ServerCursor, ("execute",))):
+for kind, names in (
+    (psycopg.Cursor, ("execute", "executemany", "copy")),
+    (psycopg.ServerCursor, ("execute",)),
+    (Connection, ("rows", "command")),
+):
     for name in names:
-        setattr(cursor, name, noting(getattr(cursor, name)))
-for name in ("rows", "command"):
-    setattr(Connection, name, noting(getattr(Connection, name)))
+        setattr(kind, name, noting(getattr(kind, name)))
