@@ -18,6 +18,8 @@ from clickmeter.web.ingest import ANSWER_HEADERS, respond
 from clickmeter.web.serving import serve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.types import Receive, Scope, Send
 
 ANSWER = b'{"accepted":1,"rejected":0,"errors":[]}'
@@ -28,8 +30,8 @@ class Constant:
 
     is_overloaded = False
 
-    def __init__(self, settings: config.Settings, *, rolls: bool) -> None:
-        del settings, rolls  # it needs none of them
+    def __init__(self, settings: config.Settings, *, rolls: bool, figures: Path | None) -> None:
+        del settings, rolls, figures  # it needs none of them
         self.backlog = Backlog()
 
     async def start(self) -> None:
