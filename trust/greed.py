@@ -33,7 +33,7 @@ LIMITS = {"head": 10.0, "body": 30.0}
 LATE_SECONDS = 6.0
 """How much later a client may be cut off: all come at once, on a machine that is busy with their junk."""
 READ_SECONDS = 30.0
-USUAL_SLOW, FULL_SLOW = (400, 400, 200), (750, 750, 400)
+USUAL_SLOW, FULL_SLOW = (425, 425, 150), (750, 750, 400)
 """How many are slow with heads, with bodies, and with reading."""
 GREEDY, GREEDY_SECONDS = 4, 15.0
 HONEST_SECONDS, HONEST_PAUSE = 1.0, 0.02
