@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MEBIBYTE = 1024 * 1024
 DRIP_SECONDS = 1.0
 SMALL_BUFFER = 2_048
-ANSWERING_SECONDS = 10.0
+ANSWERING_SECONDS = 30.0
 AT_ONCE = 50
 """Connections that are being made at a time; more would only wait in the line of the listening socket."""
 
@@ -37,7 +37,7 @@ class Crowd(NamedTuple):
     readers: int
     greedy: int
     seconds: float
-    """How long the slow ones stay; those who do not read as long again as it may take until they are all answered."""
+    """How long the slow ones stay; those who do not read from the moment when their answer begins."""
     greedy_seconds: float
     write_key: str
     big_answer: bytes
@@ -115,12 +115,13 @@ async def drip(connection: socket.socket) -> None:
 
 
 async def reader(crowd: Crowd, gate: asyncio.Semaphore) -> list[Fate]:
-    """Ask for a long answer and read none of it until all is over; how much there is then shows who was cut off."""
+    """Ask for a long answer, and read none of it until the time is over; how much there is then shows who was cut."""
     loop = asyncio.get_running_loop()
     connection, _ = await connected(crowd, gate, buffer=SMALL_BUFFER)
     with connection:
         await loop.sock_sendall(connection, crowd.big_answer)
-        await asyncio.sleep(crowd.seconds + ANSWERING_SECONDS)
+        await begun(connection)
+        await asyncio.sleep(crowd.seconds)
         received = 0
         try:
             while part := await asyncio.wait_for(loop.sock_recv(connection, MEBIBYTE), 5):
@@ -128,6 +129,19 @@ async def reader(crowd: Crowd, gate: asyncio.Semaphore) -> list[Fate]:
         except (ConnectionError, TimeoutError):
             pass
         return [Fate("reader", None, str(received).encode())]
+
+
+async def begun(connection: socket.socket) -> None:
+    """Return when something of an answer is there, unread, or when there will be none."""
+    for _ in range(int(ANSWERING_SECONDS)):
+        await asyncio.sleep(1)
+        try:
+            if connection.recv(1, socket.MSG_PEEK):
+                return
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            return
 
 
 async def greedy(crowd: Crowd, junk: list[bytes]) -> list[Fate]:
