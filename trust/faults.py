@@ -159,9 +159,9 @@ def lift(pid: int, limits: tuple[int, int]) -> None:
 
 @contextmanager
 def locked_tables(scene: Scene) -> Iterator[None]:
-    """Another program keeps everybody from writing events."""
+    """Another program keeps everybody from writing events; it takes the tables in the order in which writers do."""
     with psycopg.connect(scene.service.database_url) as connection:
-        connection.execute("LOCK TABLE clickmeter.events, clickmeter.event_keys IN EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE clickmeter.event_keys, clickmeter.events IN EXCLUSIVE MODE")
         yield
 
 
