@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 import time
 from collections import Counter
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from histories import batches, questions
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stores import EventStores
 
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch, Event
-from clickmeter.storage.clickhouse.cluster import REPLICATED, Cluster, cluster_of, table_of_all, url_at
+from clickmeter.storage.clickhouse.cluster import url_at
 from clickmeter.storage.clickhouse.connection import Connection
-from clickmeter.storage.clickhouse.schema import DURABLE, claim, events_table, store_table
+from clickmeter.storage.clickhouse.schema import claim
 from clickmeter.storage.clickhouse.shards import note_of
 from clickmeter.storage.clickhouse.writing import ATTEMPTS
 from clickmeter.storage.open import open_events, open_metadata
@@ -31,10 +33,16 @@ if TYPE_CHECKING:
 
     from clickmeter.model import Property
 
-CLUSTER = Cluster("prod")
 TS = 1_770_000_000_000
 LOST = 2 * ATTEMPTS
 """So many statements are cut before a writer gives up: the driver itself sends each a second time."""
+BY_ENTRY_PAGE = {
+    "from_": "2026-03-01",
+    "to": "2026-04-30",
+    "metrics": ["events", "unique_visitors", "sessions", "bounce_rate"],
+    "group_by": ["entry_page"],
+}
+SLOW = [HealthCheck.data_too_large, HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 WRITERS, EVENTS, SHARED, GROUP = 8, 60, 30, 20
 
 
@@ -42,6 +50,16 @@ WRITERS, EVENTS, SHARED, GROUP = 8, 60, 30, 20
 def shards(tmp_path: Path) -> Iterator[ShardsFront]:
     running = ShardsFront(tmp_path)
     yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStores]:
+    """Stores whose properties are all on both shards."""
+    running = ShardsFront(tmp_path_factory.mktemp("shards"))
+    stores = EventStores(running.database_url, f"{running.url}&spread={','.join(f'p{n}' for n in range(1_000))}")
+    yield stores
+    stores.close()
     running.stop()
 
 
@@ -72,43 +90,33 @@ def spread(shards: ShardsFront, property_: Property) -> EventStores:
     return EventStores(shards.database_url, f"{shards.url}&spread={property_.id},other")
 
 
-@pytest.mark.parametrize("statement", [events_table("`d`", CLUSTER), store_table("`d`", CLUSTER)])
-def test_tables_of_a_cluster_are_replicated_everywhere_and_durable(stores: EventStores, statement: str) -> None:
-    formatted = format_(stores, statement)
-    assert " ON CLUSTER prod\n" in formatted
-    assert re.search(
-        r"ENGINE = Replicated\w*MergeTree\('/clickmeter/{database}/{table}/{shard}', '{replica}'\)", formatted
-    )
-    for name, value in (DURABLE | REPLICATED).items():
-        assert f"{name} = {value}" in formatted
+@settings(max_examples=4, suppress_health_check=SLOW)
+@given(sent=batches, asked=st.lists(questions(), min_size=8, max_size=8))
+def test_reports_over_two_shards_are_exact(
+    both: EventStores, sent: list[list[dict[str, Any]]], asked: list[tuple[str, dict[str, Any]]]
+) -> None:
+    property_ = both.new_property("Asia/Kolkata")
+    both.append(property_, sent)
+    both.check(property_, [*asked, ("metrics", BY_ENTRY_PAGE)])
 
 
-def test_what_reads_all_shards_is_a_table_that_nobody_can_insert_into(stores: EventStores) -> None:
-    formatted = format_(stores, table_of_all("`d`", CLUSTER))
-    assert formatted.endswith("AS d.events_local\nENGINE = Distributed(prod, d, events_local)")
+def test_a_report_of_one_shard_would_be_wrong(both: EventStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test above must catch: a session of which each shard has a part."""
+    property_ = both.new_property()
+    sent = {"type": "pageview", "identity": {"session_id": "s", "visitor_id": "v"}, "ts": "2026-03-27T00:00:00Z"}
+    pages = [sent | {"event_id": f"e{n}", "context": {"page": {"path": f"/{n}"}}} for n in range(8)]
+    both.append(property_, [pages])
+    both.check(property_, [("metrics", BY_ENTRY_PAGE)])
+    rows = Connection.rows
 
+    def of_shard(connection: Connection, sql: str, given: Any = None, more: Any = None) -> list[tuple[Any, ...]]:
+        return rows(connection, sql.replace("`clicks`.events ", "`clicks`.events_local "), given, more)
 
-def format_(stores: EventStores, statement: str) -> str:
-    """The statement as ClickHouse's own parser understands it."""
-    connection = Connection(stores.events_url)
-    [(formatted,)] = connection.rows("SELECT formatQuery({statement:String})", {"statement": statement})
-    connection.close()
-    return str(formatted)
-
-
-def test_what_a_url_may_say_of_a_cluster() -> None:
-    url = "clickhouse://u:secret@host:8124/db"
-    assert cluster_of(url) is None
-    assert cluster_of(f"{url}?cluster=prod") == CLUSTER
-    assert cluster_of(f"{url}?cluster=prod&spread=a,b") == Cluster("prod", frozenset("ab"))
-    for wrong in ("clusters=prod", "spread=a", "cluster=", "cluster=a`b", "cluster=prod&shards=2"):
-        with pytest.raises(Refusal, match="cluster=NAME"):
-            cluster_of(f"{url}?{wrong}")
-
-
-def test_the_url_of_another_server() -> None:
-    assert url_at("clickhouse://u:secret@a:8124/db?cluster=x", "b") == "clickhouse://u:secret@b:8124/db?cluster=x"
-    assert url_at("clickhouses://a/db", "::1") == "clickhouses://[::1]/db"
+    stored = both.stored(property_)
+    monkeypatch.setattr(both, "stored", lambda _: stored)
+    monkeypatch.setattr(Connection, "rows", of_shard)
+    with pytest.raises(AssertionError):
+        both.check(property_, [("metrics", BY_ENTRY_PAGE)])
 
 
 def test_a_property_is_on_one_shard_and_a_spread_one_on_all(shards: ShardsFront) -> None:
@@ -283,7 +291,8 @@ def test_an_erased_visitor_is_on_no_shard_any_more(shards: ShardsFront) -> None:
     stores.events.append([Batch(large.id, others)])
     now = TS + 1
     assert stores.events.mark_erased(large.id, "v", now=now)
-    removed, after = 0, BEGINNING
+    removed = 0
+    after: tuple[int, int] | None = BEGINNING
     while after is not None:
         step = stores.events.erase(large.id, "v", erased_at=now, after=after, limit=1_000)
         removed, after = removed + step.removed, step.after

@@ -164,7 +164,7 @@ def http_client(url: str) -> Any:
         form_encode_query_params=True,
         # What became of a statement is the writer's to find out, never to be tried again behind its back.
         query_retries=0,
-        settings=CLUSTER_SETTINGS if cluster_of(url) else {},
+        settings={**CLUSTER_SETTINGS} if cluster_of(url) else {},
     )
 
 
