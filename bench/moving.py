@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -22,18 +23,26 @@ WANTED = {"chDB": 30_000.0}
 
 
 def measure_moving(board: Board, directory: Path, engine: Engine, source: Store) -> None:
-    """The command as it is called, `source` being of SQLite and without a server."""
+    """To the engine, and to chDB where that is installed; `source` is of SQLite and without a server."""
     assert isinstance(source.engine, Sqlite)
-    place = directory / "moved-to"
-    place.mkdir()
-    to = ["--to", engine.new_database(place)]
-    name, _ = engine.version()
+    places = [directory / "moved-to", directory / "moved-to-chdb"]
+    for place in places:
+        place.mkdir()
+    measure_one(board, source, engine.version()[0], ["--to", engine.new_database(places[0])])
+    if importlib.util.find_spec("chdb") is not None:
+        to = ["--to", Sqlite().new_database(places[1]), "--to-events", f"chdb:///{places[1] / 'events'}"]
+        measure_one(board, source, "chDB", to)
+
+
+def measure_one(board: Board, source: Store, name: str, to: list[str]) -> None:
+    """The command as it is called. The source takes events again afterwards."""
     board.section(f"Moving {source.events:,} events from SQLite to {name}")
     took, _ = timed("--from", source.url, *to)
     wanted = at_least(WANTED[name]) if name in WANTED else None
     board.add("Copied", source.events / took, "events/s", wanted=wanted, details=f"{number(took)} s, rolled up, too")
     took, _ = timed("--from", source.url, *to, "--finish")
-    board.add("Finished", took, "s", details="the old database rolled up first, since nobody served it")
+    board.add("Finished", took, "s", details="with the old database rolled up, if it was not, since nobody serves it")
+    timed("--from", source.url, *to, "--abandon")
 
 
 def timed(*words: str) -> tuple[float, str]:

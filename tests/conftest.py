@@ -16,6 +16,7 @@ import cluster
 from clickmeter.storage.clickhouse.cluster import everywhere
 from clickmeter.storage.clickhouse.connection import Connection
 from clickmeter.worker import Urls
+from front import Front
 from service import Service, Site, chdb_url, sqlite_url
 
 if TYPE_CHECKING:
@@ -161,6 +162,24 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     made = cluster.create_database(postgres_server)
     yield made
     cluster.drop_database(postgres_server, made)
+
+
+@pytest.fixture
+def new_postgres(postgres_server: str) -> Iterator[list[str]]:
+    """Two empty PostgreSQL databases."""
+    made = [cluster.create_database(postgres_server) for _ in range(2)]
+    yield made
+    for url in made:
+        cluster.drop_database(postgres_server, url)
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """ClickHouse as HTTP shows it, with as many databases as are named."""
+    require("chdb")
+    running = Front(tmp_path_factory.mktemp("clickhouse"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import threading
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,6 +34,7 @@ NOT_SETTINGS |= {"http_headers_progress_interval_ms"}
 FAULTS: list[dict[str, str]] = []
 """What is to go wrong, in turn: `when` (before, after or held), `match` (in the statement)."""
 HELD = threading.Event()
+NUMBERS = count()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -170,6 +172,10 @@ class Front:
         self._port = int(self._process.stdout.readline())
         self.url = f"clickhouse://writer:p%40ss@{self.host}:{self._port}/{self.path}"
         self.database_url = sqlite_url(directory)
+
+    def new_url(self) -> str:
+        """Of another database, one more each time."""
+        return f"{self.url}_{next(NUMBERS)}"
 
     def fail(self, when: str, *, times: int = 1, match: str = "INSERT INTO") -> None:
         """Cut the line before, after or long before (held) executing the next statements with these words."""

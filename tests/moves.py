@@ -22,11 +22,13 @@ from clickmeter.storage.protocol import BEGINNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from click.testing import Result
 
     from clickmeter.moving.end import End
-    from clickmeter.storage.protocol import Progress
+    from clickmeter.storage.protocol import MetadataStore, Progress
+    from clickmeter.worker import Urls
 
 DAY_MS = 86_400_000
 NOW = 20_540 * DAY_MS
@@ -65,9 +67,18 @@ def event(number: int, **fields: Any) -> Event:
     return Event(**(values | fields))
 
 
-def fill(url: str, *, events: int = 300) -> None:
+def events_of(urls: Urls) -> AbstractContextManager[Any]:
+    """The events at an end, opened; `Any`, since tests of engines with rollups ask for more than others have."""
+    return closing(open_events(urls.events, metadata_url=urls.database))
+
+
+def metadata_of(urls: Urls) -> AbstractContextManager[MetadataStore]:
+    return closing(open_metadata(urls.database))
+
+
+def fill(urls: Urls, *, events: int = 300) -> None:
     """One of everything that a database may hold."""
-    with closing(open_metadata(url)) as metadata, closing(open_events(url)) as store:
+    with metadata_of(urls) as metadata, events_of(urls) as store:
         metadata.create_key(keys.new_key("admin", None, now=1).key)
         for id_, fields in (
             (SHOP, {"timezone": "Asia/Kathmandu", "allowed_origins": ("https://a.example",), "tokens_only": True}),
@@ -109,9 +120,9 @@ def erase(store: Any, property_id: str, visitor_id: str, *, now: int) -> None:
         after = step.after
 
 
-def held(url: str) -> tuple[Any, dict[str, list[Event]]]:
+def held(urls: Urls) -> tuple[Any, dict[str, list[Event]]]:
     """What a database holds: everything beside the events, and those of each property in the order of arrival."""
-    with closing(open_metadata(url)) as metadata, closing(open_events(url)) as events:
+    with metadata_of(urls) as metadata, events_of(urls) as events:
         contents = metadata.contents(salts=False)
         live = [one.property.id for one in contents.properties if one.deleted_at is None]
         return contents, {id_: [found for _, found in events.export(id_, after=0, limit=10**7)] for id_ in live}
@@ -123,19 +134,31 @@ def watch(_: str) -> Iterator[Progress]:
 
 
 @contextmanager
-def ends(source: str, destination: str) -> Iterator[tuple[End, End]]:
+def ends(source: Urls, destination: Urls) -> Iterator[tuple[End, End]]:
     with opened_source(source) as old, opened_destination(destination) as new:
         yield old, new
 
 
-def copy(source: str, destination: str) -> None:
+def copy(source: Urls, destination: Urls) -> None:
     with ends(source, destination) as (old, new):
         move.copy(old, new, watch)
 
 
-def finish(source: str, destination: str) -> None:
+def finish(source: Urls, destination: Urls) -> None:
     with ends(source, destination) as (old, new):
         move.finish(old, new, watch)
+
+
+def words_of(source: Urls, destination: Urls | None = None) -> list[str]:
+    """How the command is told of the ends."""
+    words = ["--from", source.database]
+    if source.events != source.database:
+        words += ["--from-events", source.events]
+    if destination:
+        words += ["--to", destination.database]
+        if destination.events != destination.database:
+            words += ["--to-events", destination.events]
+    return words
 
 
 def command(*words: str) -> Result:

@@ -15,16 +15,18 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from clickmeter.storage.clickhouse.schema import DERIVED
 from front import Front, Handler, chdb
 
 HOSTS = {"127.0.0.2": 1, "127.0.0.3": 2}
 DATABASE = "clicks"
 CLUSTER = "two"
 REPLICATED = re.compile(r"Replicated(\w*MergeTree)\([^)]*\)")
+DERIVED_NAMES = ", ".join(DERIVED)
 BOTH = f"""
     CREATE VIEW IF NOT EXISTS {DATABASE}_1.both AS
-    SELECT * FROM {DATABASE}_1.events_local WHERE shardNum() = 1
-    UNION ALL SELECT * FROM {DATABASE}_2.events_local WHERE shardNum() = 2
+    SELECT *, {DERIVED_NAMES} FROM {DATABASE}_1.events_local WHERE shardNum() = 1
+    UNION ALL SELECT *, {DERIVED_NAMES} FROM {DATABASE}_2.events_local WHERE shardNum() = 2
 """
 SHARD = "<shard><weight>{weight}</weight><replica><host>{host}</host><port>9000</port></replica></shard>"
 

@@ -16,14 +16,15 @@ import pytest
 from histories import parameters, questions
 from hypothesis import HealthCheck, given, settings
 
+import cluster
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch, Property, Rejections
 from clickmeter.moving import copying, end, move
 from clickmeter.query.query import parse
 from clickmeter.query.time import today, zone
 from clickmeter.reporting import Answerer
-from clickmeter.storage.open import open_events, open_metadata
 from clickmeter.storage.sqlite import events as sqlite_events
+from clickmeter.worker import Urls
 from clickmeter_client import ApiError, new_event_id
 from moves import (
     BLOG,
@@ -38,11 +39,14 @@ from moves import (
     ends,
     erase,
     event,
+    events_of,
     fill,
     finish,
     held,
+    metadata_of,
     process,
     watch,
+    words_of,
 )
 from service import Service, sqlite_url
 
@@ -55,39 +59,70 @@ if TYPE_CHECKING:
 SALT_DAY = "2026-03-27"
 TS = "2026-03-27T10:00:00Z"
 NUMBERS = count(7_000)
+PAIRS = [
+    ("sqlite", "sqlite"),
+    ("sqlite", "postgres"),
+    ("postgres", "postgres"),
+    ("postgres", "clickhouse"),
+    ("sqlite", "clickhouse"),
+    ("clickhouse", "clickhouse"),
+    ("clickhouse", "sqlite"),
+]
 
 
 @pytest.fixture
-def old(new_url: Callable[[], str]) -> str:
+def new_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Urls]:
+    """Gives where there is no database of an engine yet."""
+
+    def made(engine: str) -> Urls:
+        directory = tmp_path / f"{next(NUMBERS)}"
+        directory.mkdir()
+        if engine == "postgres":
+            server = request.getfixturevalue("postgres_server")
+            url = cluster.create_database(server)
+            request.addfinalizer(lambda: cluster.drop_database(server, url))
+            return Urls(url, url)
+        url = sqlite_url(directory)
+        if engine == "clickhouse":
+            return Urls(url, request.getfixturevalue("clickhouse_server").new_url())
+        return Urls(url, url)
+
+    return made
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
+def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The engines to move from and to."""
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def old(pair: tuple[str, str], new_of: Callable[[str], Urls]) -> Urls:
     """A database with one of everything."""
-    url = new_url()
-    fill(url)
-    return url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def new(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where there is none yet."""
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_url")
-        return url
-    return sqlite_url(tmp_path)
+    urls = new_of(pair[0])
+    fill(urls)
+    return urls
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> str:
-    directory = tmp_path / "elsewhere"
-    directory.mkdir()
-    return sqlite_url(directory)
+def new(pair: tuple[str, str], new_of: Callable[[str], Urls]) -> Urls:
+    """Where there is none yet."""
+    return new_of(pair[1])
+
+
+@pytest.fixture
+def elsewhere(new_of: Callable[[str], Urls]) -> Urls:
+    return new_of("sqlite")
 
 
 @pytest.fixture
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "BATCH_ROWS", 7)
-    monkeypatch.setattr(copying, "MANY_MARKS", 5)
+    monkeypatch.setattr(copying, "BATCH_ROWS", 60)
+    monkeypatch.setattr(copying, "MANY_MARKS", 3)
 
 
-def same(one: str, other: str) -> None:
+def same(one: Urls, other: Urls) -> None:
     """Both hold the same; a deleted property is none that events are asked of."""
     assert msgspec.msgpack.encode(held(one)) == msgspec.msgpack.encode(held(other))
 
@@ -100,25 +135,25 @@ def refused(work: Callable[[], object]) -> str:
     return refusal.value.detail
 
 
-def test_everything_is_moved_as_it_is(old: str, new: str, few_at_once: None) -> None:
+def test_everything_is_moved_as_it_is(old: Urls, new: Urls, few_at_once: None) -> None:
     before = held(old)
     assert [len(before[1][id_]) for id_ in (BLOG, SHOP)] == [100, 97]
-    with closing(open_metadata(old)) as metadata:
+    with metadata_of(old) as metadata:
         salts = metadata.contents(salts=True).salts
     assert len(salts) == 2
     finish(old, new)
     same(old, new)
     assert msgspec.msgpack.encode(held(new)) == msgspec.msgpack.encode(before)
-    with closing(open_metadata(new)) as metadata, closing(open_metadata(old)) as former:
+    with metadata_of(new) as metadata, metadata_of(old) as former:
         assert metadata.contents(salts=True).salts == salts
         assert former.contents(salts=True).salts == []
         assert metadata.salt(BLOG, SALT_DAY, now=NOW) == salts[0].salt
         # Ids are never used again, and visitors who were erased stay so.
         assert "taken" in refused_code(lambda: metadata.create_property(Property(id=GONE, name="x", created_at=0), []))
-    with closing(open_events(new)) as events:
+    with events_of(new) as events:
         late = event(1_000, visitor_id="v3", ts=NOW - 1)
         assert events.append([Batch(SHOP, [late])]) == [0]
-        assert events.event_at(events.last_position()) != late.event_id
+        assert late not in [one for _, one in events.export(SHOP, after=0, limit=1_000)]
 
 
 def refused_code(work: Callable[[], object]) -> str:
@@ -127,9 +162,9 @@ def refused_code(work: Callable[[], object]) -> str:
     return refusal.value.detail
 
 
-def test_the_old_one_takes_nothing_any_more(old: str, new: str) -> None:
+def test_the_old_one_takes_nothing_any_more(old: Urls, new: Urls) -> None:
     finish(old, new)
-    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+    with metadata_of(old) as metadata, events_of(old) as events:
         for change in (
             lambda: events.append([Batch(SHOP, [event(5_000)])]),
             lambda: events.mark_erased(SHOP, "v1", now=NOW),
@@ -149,9 +184,9 @@ def erase_step(events: Any) -> None:
     events.erase(SHOP, visitor, erased_at=NOW, after=(-1, 0), limit=1_000)
 
 
-def test_what_goes_and_what_comes_meanwhile_goes_and_comes_there(old: str, new: str, few_at_once: None) -> None:
+def test_what_goes_and_what_comes_meanwhile_goes_and_comes_there(old: Urls, new: Urls, few_at_once: None) -> None:
     copy(old, new)
-    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+    with metadata_of(old) as metadata, events_of(old) as events:
         metadata.create_property(Property(id="young", name="Young", created_at=9), [])
         metadata.update_property(SHOP, {"name": "Renamed", "retention_days": 30})
         events.append([Batch("young", [event(number) for number in range(2_000, 2_020)])])
@@ -177,9 +212,9 @@ def remove_day(events: Any, start: int) -> None:
     assert events.remove(BLOG, ids, start=start, end=start + DAY_MS) == len(ids) > 0
 
 
-def test_a_property_deleted_meanwhile_is_deleted_there(old: str, new: str) -> None:
+def test_a_property_deleted_meanwhile_is_deleted_there(old: Urls, new: Urls) -> None:
     copy(old, new)
-    with closing(open_metadata(old)) as metadata:
+    with metadata_of(old) as metadata:
         metadata.delete_property(SHOP, now=NOW)
     finish(old, new)
     assert [*held(new)[1]] == [BLOG]
@@ -187,26 +222,26 @@ def test_a_property_deleted_meanwhile_is_deleted_there(old: str, new: str) -> No
 
 
 def test_without_following_removals_what_was_erased_would_stay(
-    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+    old: Urls, new: Urls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the comparison notices, says where, and changes nothing over."""
     copy(old, new)
-    with closing(open_events(old)) as events:
+    with events_of(old) as events:
         gone = events.export(SHOP, after=0, limit=1)[0][1]
         start = gone.ts // DAY_MS * DAY_MS
         events.remove(SHOP, [gone.event_id], start=start, end=start + DAY_MS)
     monkeypatch.setattr(copying.Copying, "_remove", lambda *_: None)
-    ended = command("--from", old, "--to", new, "--finish")
+    ended = command(*words_of(old, new), "--finish")
     assert ended.exit_code == 1
     assert "The reports do not agree" in ended.stderr
     assert "takes events again" in ended.stderr
     rows = [line.split() for line in ended.stdout.splitlines() if line.startswith(SHOP)]
     days = {row[1] for row in rows if "to" not in row}
-    with closing(open_metadata(old)) as metadata, closing(open_events(old)) as events:
+    with metadata_of(old) as metadata, events_of(old) as events:
         assert days == {local_day(gone.ts)}
         assert events.append([Batch(SHOP, [event(6_000)])]) == [0]
         assert metadata.closed() is None
-    with closing(open_events(new)) as events:
+    with events_of(new) as events:
         assert "is being filled" in refused(lambda: events.append([Batch(SHOP, [event(6_000)])]))
 
 
@@ -214,13 +249,13 @@ def local_day(ts: int) -> str:
     return today(ts, zone("Asia/Kathmandu")).isoformat()
 
 
-def test_it_is_killed_again_and_again_and_loses_nothing(old: str, new: str) -> None:
-    with closing(open_events(old)) as events:
+def test_it_is_killed_again_and_again_and_loses_nothing(old: Urls, new: Urls) -> None:
+    with events_of(old) as events:
         append(events, range(10_000, 40_000))
     chosen, kills = random.Random(5), 0
     while True:
         words = ["--finish"] if kills > 3 else []
-        running = process("--from", old, "--to", new, *words)
+        running = process(*words_of(old, new), *words)
         try:
             _, said = running.communicate(timeout=0.4 + chosen.random() * 2.5 if kills < 8 else SECONDS)
         except subprocess.TimeoutExpired:
@@ -234,15 +269,15 @@ def test_it_is_killed_again_and_again_and_loses_nothing(old: str, new: str) -> N
         kills += 1
     assert kills >= 4
     same(old, new)
-    with closing(open_metadata(old)) as former, closing(open_metadata(new)) as metadata:
+    with metadata_of(old) as former, metadata_of(new) as metadata:
         assert former.closed()
         assert metadata.closed() is None
 
 
 @pytest.fixture
-def served(old: str) -> Iterator[Service]:
+def served(old: Urls) -> Iterator[Service]:
     """A server of the old database."""
-    service = Service(old)
+    service = Service(*old)
     service.start()
     yield service
     service.stop()
@@ -290,13 +325,13 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_nothing_acknowledged_is_missing_when_it_is_moved_under_load(served: Service, old: str, new: str) -> None:
+def test_nothing_acknowledged_is_missing_when_it_is_moved_under_load(served: Service, old: Urls, new: Urls) -> None:
     site = served.new_site()
     with Load(site) as load:
         until(lambda: len(load.acknowledged) > 500)
-        assert command("--from", old, "--to", new).exit_code == 0
+        assert command(*words_of(old, new)).exit_code == 0
         until(lambda: len(load.acknowledged) > 1_000)
-        ended = command("--from", old, "--to", new, "--finish")
+        ended = command(*words_of(old, new), "--finish")
         assert ended.exit_code == 0, ended.output
         assert "CLICKMETER_DATABASE_URL=" in ended.output
         # The last answers may be on their way when the first is refused; after that there is none.
@@ -321,13 +356,13 @@ def test_nothing_acknowledged_is_missing_when_it_is_moved_under_load(served: Ser
         served.new_site()
 
 
-def moved_while_storing(old: str, new: str) -> tuple[list[int], set[str]]:
+def moved_while_storing(old: Urls, new: Urls) -> tuple[list[int], set[str]]:
     """The numbers of the events that were acknowledged by a store beside, and the ids that arrived."""
     acknowledged: list[int] = []
     stopping = threading.Event()
 
     def store() -> None:
-        with closing(open_events(old)) as events:
+        with events_of(old) as events:
             for number in range(100_000, 200_000):
                 if stopping.is_set():
                     return
@@ -347,38 +382,38 @@ def moved_while_storing(old: str, new: str) -> tuple[list[int], set[str]]:
     return acknowledged, {one.event_id for one in held(new)[1][SHOP]}
 
 
-def test_what_is_stored_while_it_is_closed_is_copied_or_refused(old: str, new: str) -> None:
+def test_what_is_stored_while_it_is_closed_is_copied_or_refused(old: Urls, new: Urls) -> None:
     acknowledged, arrived = moved_while_storing(old, new)
     assert {event(number).event_id for number in acknowledged} <= arrived
 
 
 def test_without_a_look_in_the_transaction_acknowledged_events_would_be_missing(
-    elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    elsewhere: Urls, new_of: Callable[[str], Urls], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(elsewhere)
     monkeypatch.setattr(sqlite_events, "refuse_if_closed", lambda _: None)
     # What comes after the comparison alone: otherwise that would notice.
     monkeypatch.setattr(move, "compare", lambda *_, **__: [])
-    acknowledged, arrived = moved_while_storing(elsewhere, sqlite_url(tmp_path))
+    acknowledged, arrived = moved_while_storing(elsewhere, new_of("sqlite"))
     assert {event(number).event_id for number in acknowledged} - arrived
 
 
-def close(old: str, new: str) -> None:
+def close(old: Urls, new: Urls) -> None:
     """As far as a killed --finish may have come."""
     with ends(old, new) as (source, destination):
         move.copy(source, destination, watch)
         move.close(source, destination)
 
 
-def takes_events(url: str) -> bool:
-    with closing(open_events(url)) as events:
+def takes_events(urls: Urls) -> bool:
+    with events_of(urls) as events:
         try:
             return events.append([Batch(SHOP, [event(next(NUMBERS))])]) is not None
         except Refusal:
             return False
 
 
-def test_a_finish_that_was_killed_is_gone_on_with(old: str, new: str) -> None:
+def test_a_finish_that_was_killed_is_gone_on_with(old: Urls, new: Urls) -> None:
     close(old, new)
     assert not takes_events(old)
     assert not takes_events(new)
@@ -392,40 +427,40 @@ def test_a_finish_that_was_killed_is_gone_on_with(old: str, new: str) -> None:
     assert not takes_events(old)
 
 
-def test_one_that_was_killed_after_it_was_decided_only_opens(old: str, new: str) -> None:
+def test_one_that_was_killed_after_it_was_decided_only_opens(old: Urls, new: Urls) -> None:
     close(old, new)
     with ends(old, new) as (source, destination):
         move.copy_rest(source, destination, watch)
         move.decide(source.metadata, move.record(destination, "moved"))
     assert not takes_events(new)
     assert "was moved already" in refused(lambda: copy(old, new))
-    assert "say so with --to" in command("--from", old, "--abandon").stderr
+    assert "say so with --to" in command(*words_of(old), "--abandon").stderr
     finish(old, new)
     assert takes_events(new)
     same_but(old, new, 1)
 
 
-def same_but(old: str, new: str, more: int) -> None:
+def same_but(old: Urls, new: Urls, more: int) -> None:
     assert len(held(new)[1][SHOP]) == len(held(old)[1][SHOP]) + more
 
 
-def test_it_is_given_up_and_taken_up_again(old: str, new: str) -> None:
+def test_it_is_given_up_and_taken_up_again(old: Urls, new: Urls) -> None:
     close(old, new)
-    ended = command("--from", old, "--abandon")
+    ended = command(*words_of(old), "--abandon")
     assert ended.exit_code == 0, ended.output
     assert takes_events(old)
-    assert "is not being moved" in command("--from", old, "--abandon").stderr
+    assert "is not being moved" in command(*words_of(old), "--abandon").stderr
     finish(old, new)
     same(old, new)
     assert not takes_events(old)
 
 
-def test_it_is_taken_back_as_long_as_nothing_happened_in_the_new_one(old: str, new: str) -> None:
+def test_it_is_taken_back_as_long_as_nothing_happened_in_the_new_one(old: Urls, new: Urls) -> None:
     finish(old, new)
-    with closing(open_metadata(new)) as metadata:
+    with metadata_of(new) as metadata:
         salts = metadata.contents(salts=True).salts
-    assert command("--from", old, "--to", new, "--abandon").exit_code == 0
-    with closing(open_metadata(old)) as metadata, closing(open_metadata(new)) as there:
+    assert command(*words_of(old, new), "--abandon").exit_code == 0
+    with metadata_of(old) as metadata, metadata_of(new) as there:
         assert metadata.contents(salts=True).salts == salts != []
         assert there.contents(salts=True).salts == []
     assert takes_events(old)
@@ -433,14 +468,14 @@ def test_it_is_taken_back_as_long_as_nothing_happened_in_the_new_one(old: str, n
     finish(old, new)
     same(old, new)
     assert takes_events(new)
-    assert "has taken events" in command("--from", old, "--to", new, "--abandon").stderr
+    assert "has taken events" in command(*words_of(old, new), "--abandon").stderr
     assert not takes_events(old)
-    with closing(open_metadata(new)) as metadata:
+    with metadata_of(new) as metadata:
         assert metadata.closed() is None
 
 
 def test_a_source_that_cannot_be_copied_from_takes_events_again(
-    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+    old: Urls, new: Urls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise Refusal("store_unavailable", "The other one is away.")
@@ -451,22 +486,22 @@ def test_a_source_that_cannot_be_copied_from_takes_events_again(
     assert not takes_events(new)
 
 
-def test_nothing_is_mixed_with_what_is_there(old: str, new: str, elsewhere: str) -> None:
-    with closing(open_metadata(new)) as metadata:
+def test_nothing_is_mixed_with_what_is_there(old: Urls, new: Urls, elsewhere: Urls) -> None:
+    with metadata_of(new) as metadata:
         metadata.create_property(Property(id="other", name="Other", created_at=0), [])
     assert "holds something already" in refused(lambda: copy(old, new))
     assert "does not exist" in refused(lambda: copy(elsewhere, new))
-    assert "holds something already" in command("--from", old, "--to", new, "--finish").stderr
+    assert "holds something already" in command(*words_of(old, new), "--finish").stderr
     assert takes_events(old)
 
 
-def test_another_source_is_noticed(old: str, new: str, elsewhere: str) -> None:
+def test_another_source_is_noticed(old: Urls, new: Urls, elsewhere: Urls) -> None:
     copy(old, new)
     fill(elsewhere)
     assert "is not the database that was copied so far" in refused(lambda: copy(elsewhere, new))
 
 
-def test_one_at_a_time(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_at_a_time(old: Urls, new: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(end, "HOLD_SECONDS", 0.5)
     with ends(old, new):
         said = refused(lambda: copy(old, new))
@@ -500,11 +535,14 @@ def test_no_password_is_shown(url: str, name: str) -> None:
     assert end.shown(url) == name
 
 
-def test_reports_are_the_same_to_the_byte(old: str, new: str) -> None:
+def test_reports_are_the_same_to_the_byte(old: Urls, new: Urls) -> None:
     finish(old, new)
     different: set[bytes] = set()
     with ExitStack() as stack:
-        asked_of = [stack.enter_context(closing(Answerer(url, cache_mb=8))) for url in (old, new)]
+        asked_of = [
+            stack.enter_context(closing(Answerer(urls.events, metadata_url=urls.database, cache_mb=8)))
+            for urls in (old, new)
+        ]
 
         @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
         @given(asked=questions())

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from hostile import batch
+from hostile import ORIGIN, batch
 from hostile_admin import BROKEN, IDS, KEYS, WRONG
 from hostile_bodies import BODIES
 from hostile_credentials import never_valid
@@ -52,7 +52,7 @@ class Targets(NamedTuple):
 
     def post(self, content: str | bytes, headers: Headers | None = None) -> bytes:
         body = content.encode() if isinstance(content, str) else content
-        return request("POST", "/v1/events", [*bearer(self.site.write_key), *(headers or ())], body)
+        return request("POST", "/v1/events", [*bearer(self.site.write_key), ("Origin", ORIGIN), *(headers or ())], body)
 
     def report(self, endpoint: str, query: str) -> bytes:
         target = f"/v1/properties/{self.site.id}/{endpoint}?{quote(query, safe=AS_IT_IS)}"
@@ -128,7 +128,8 @@ def credentials(given: Targets) -> Iterator[Case]:
 def tokens(given: Targets) -> Iterator[Case]:
     body = batch(given.site.id, EVENT).encode()
     for case in HOSTILE:
-        content = request("POST", "/v1/events", bearer(case.make(given.signing)), body)
+        headers = [*bearer(case.make(given.signing)), ("Origin", ORIGIN)]
+        content = request("POST", "/v1/events", headers, body)
         yield Case(f"token {case.name}", content, refused(*case.answer))
 
 
@@ -167,4 +168,6 @@ def heads(_: Targets) -> Iterator[Case]:
 
 
 def to_events(head: bytes) -> bytes:
-    return head.replace(b" /a ", b" /v1/events ", 1)
+    """The head of a page's request to send events, where it has a path and a host that can be told."""
+    there = head.replace(b" /a ", b" /v1/events ", 1)
+    return there.replace(b"\r\nHost: x\r\n", f"\r\nHost: x\r\nOrigin: {ORIGIN}\r\n".encode(), 1)

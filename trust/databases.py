@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cluster
-from service import sqlite_url
+from service import chdb_url, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,14 @@ class Postgres:
         return {"database_url": cluster.create_database(self.server.url("postgres"))}
 
 
+class Chdb:
+    """Events in chDB, everything else in SQLite."""
+
+    def new(self, directory: Path) -> dict[str, Any]:
+        place = Path(mkdtemp(dir=directory))
+        return {"database_url": sqlite_url(place), "events_url": chdb_url(place)}
+
+
 @contextmanager
 def sqlite() -> Iterator[Database]:
     yield Sqlite()
@@ -47,4 +55,9 @@ def postgres() -> Iterator[Database]:
         yield Postgres(server)
 
 
-DATABASES = {"sqlite": sqlite, "postgres": postgres}
+@contextmanager
+def chdb() -> Iterator[Database]:
+    yield Chdb()
+
+
+DATABASES = {"sqlite": sqlite, "postgres": postgres, "chdb": chdb}

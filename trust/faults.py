@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 import psycopg
 
-from service import children_of, command_of
+from bench.cluster import UNPRIVILEGED
+from service import STORING, children_of, command_of
 from trust.databases import Postgres
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from trust.databases import Database
     from trust.guarantee import Trial
 
-STORING = "clickmeter.ingest.storing"
 SMALL_DISK = "64m"
+TABLESPACE = "small"
 FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
 """The variable that names the flag to broken/failing_disk.py."""
 BLOCK = bytes(64 * 1024)
@@ -36,6 +38,8 @@ class Scene(NamedTuple):
     """A server, and what a fault needs to know of it."""
 
     service: Service
+    disk: Path | None
+    """A small disk that holds its events."""
     flag: Path
     """While this file is there, the server's disk fails now and then."""
     database: Database
@@ -75,6 +79,33 @@ def settings_of(flag: Path) -> dict[str, str]:
     return {FAILS_WHILE: str(flag)}
 
 
+@contextmanager
+def tables_on(disk: Path, url: str) -> Iterator[None]:
+    """The tables of PostgreSQL that grow with every batch are on a disk of their own."""
+    place = disk / "tables"
+    place.mkdir()
+    shutil.chown(place, UNPRIVILEGED)
+    for above in (disk, disk.parent):
+        above.chmod(0o711)
+    move = "; ".join(f"ALTER TABLE clickmeter.{table} SET TABLESPACE {{}}" for table in ("events", "event_keys"))
+    run(url, f"CREATE TABLESPACE {TABLESPACE} LOCATION '{place}'", move.format(*[TABLESPACE] * 2))
+    try:
+        yield
+    finally:
+        run(url, move.format(*["pg_default"] * 2), f"DROP TABLESPACE {TABLESPACE}")
+
+
+def run(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for sql in statements:
+            connection.execute(sql.encode())
+
+
+def disk_of(scene: Scene) -> Path:
+    assert scene.disk is not None
+    return scene.disk
+
+
 def file_of(scene: Scene) -> Path:
     return Path(scene.service.database_url.removeprefix("sqlite:///"))
 
@@ -82,7 +113,7 @@ def file_of(scene: Scene) -> Path:
 @contextmanager
 def full(scene: Scene) -> Iterator[None]:
     """Not a byte is free."""
-    filler = file_of(scene).with_name("filler")
+    filler = disk_of(scene) / "filler"
     try:
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(BLOCK):
@@ -95,7 +126,7 @@ def full(scene: Scene) -> Iterator[None]:
 @contextmanager
 def read_only_disk(scene: Scene) -> Iterator[None]:
     """The disk was mounted to be read only while the server was down; it is not expected to start."""
-    service, disk = scene.service, str(file_of(scene).parent.parent)
+    service, disk = scene.service, str(disk_of(scene))
     service.stop()
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     try:
@@ -131,7 +162,7 @@ def locked_file(scene: Scene) -> Iterator[None]:
 @contextmanager
 def stopped_process(scene: Scene) -> Iterator[None]:
     """The storing process does not move, as on a disk that hangs."""
-    child = next(pid for pid in children_of(scene.service.pid) if STORING in command_of(pid))
+    child = next(pid for pid in children_of(scene.service.pid) if STORING.search(command_of(pid)))
     os.kill(child, signal.SIGSTOP)
     try:
         yield
@@ -148,7 +179,7 @@ def no_handles(scene: Scene) -> Iterator[None]:
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))
             lifted.callback(lift, pid, limits)
-        service.kill_child(STORING)
+        service.kill_storing()
         yield
 
 
@@ -159,23 +190,22 @@ def lift(pid: int, limits: tuple[int, int]) -> None:
 
 @contextmanager
 def locked_tables(scene: Scene) -> Iterator[None]:
-    """Another program keeps everybody from writing events."""
+    """Another program keeps everybody from storing events."""
     with psycopg.connect(scene.service.database_url) as connection:
-        connection.execute("LOCK TABLE clickmeter.events, clickmeter.event_keys IN EXCLUSIVE MODE")
+        # The table that every append begins with: waiting for two of them would be a deadlock with it.
+        connection.execute("LOCK TABLE clickmeter.event_keys IN EXCLUSIVE MODE")
         yield
 
 
 @contextmanager
 def read_only(scene: Scene) -> Iterator[None]:
     """The database takes no writes, as a server does that follows another."""
-    with psycopg.connect(scene.service.database_url, autocommit=True) as connection:
-        try:
-            connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-            connection.execute("SELECT pg_reload_conf()")
-            yield
-        finally:
-            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            connection.execute("SELECT pg_reload_conf()")
+    url = scene.service.database_url
+    run(url, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        run(url, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 
 
 def server_of(scene: Scene) -> Cluster:
@@ -216,8 +246,14 @@ FAULTS = {
     "postgres": (
         Fault("a database that only reads", read_only, 2, reads=True),
         HANDLES,
-        Fault("a PostgreSQL that is away", away, 2, reads=False),
-        Fault("locked tables", locked_tables, 9, reads=True),
+        Fault("a PostgreSQL that is away", away, 8, reads=False),
+        Fault("a full disk", full, 2, reads=True, needs_small_disk=True),
+        Fault("a locked table", locked_tables, 9, reads=True),
         Fault("a PostgreSQL that does not move", stopped_server, 9, reads=False),
+    ),
+    "chdb": (
+        # Not a full disk: the engine damages what it is merging then, which docs/clickhouse.md tells.
+        Fault("a locked file", locked_file, 9, reads=True),
+        Fault("a process that does not move", stopped_process, 9, reads=False),
     ),
 }

@@ -85,7 +85,7 @@ def crowd_of(trial: Trial, site: Site) -> Crowd:
         heads=heads,
         bodies=bodies,
         readers=readers,
-        greedy=GREEDY,
+        greedy=0 if trial.broken else GREEDY,
         seconds=seconds,
         greedy_seconds=min(GREEDY_SECONDS, seconds),
         write_key=site.write_key,

@@ -21,7 +21,7 @@ BROKEN_BUILDS = Path(__file__).parent / "broken"
 """On the import path of a broken build's processes: its `sitecustomize` breaks what `TRUST_BROKEN` names."""
 FAILURES_KEPT = 20
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "chdb")
 
 
 class Outcome(NamedTuple):

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trust import answers, greed, hostility, kill, outage, power, restart, secrecy, statements, stop, tenants, upgrade
+from trust import (
+    answers,
+    cardinality,
+    greed,
+    hostility,
+    kill,
+    moments,
+    outage,
+    power,
+    restart,
+    secrecy,
+    statements,
+    stop,
+    tenants,
+    upgrade,
+)
 
 if TYPE_CHECKING:
     from trust.guarantee import Guarantee
@@ -19,6 +34,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
     tenants.GUARANTEE,
     secrecy.GUARANTEE,
     statements.GUARANTEE,
+    moments.GUARANTEE,
+    cardinality.GUARANTEE,
     stop.GUARANTEE,
     restart.GUARANTEE,
     upgrade.GUARANTEE,

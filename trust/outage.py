@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter_client import ApiError, ClickmeterError, Reports
 from service import Service
 from trust.account import DAYS, RECOVERY_SECONDS, questions, wrong_in
-from trust.faults import FAULTS, Scene, settings_of, small_disk
+from trust.faults import FAULTS, Scene, settings_of, small_disk, tables_on
 from trust.guarantee import Guarantee, Outcome
 from trust.traffic import PAUSE_SECONDS, Ledger, Load, made_up, under_load
 
@@ -78,7 +78,7 @@ class Seen(NamedTuple):
 
 def check(trial: Trial) -> Outcome:
     cases, failures = 0, list[str]()
-    with small_disk(trial) as disk, scene_on(trial, disk or trial.directory) as scene:
+    with small_disk(trial) as disk, scene_on(trial, disk) as scene:
         for number in range(trial.amount(ROUNDS, FULL_ROUNDS)):
             for fault in FAULTS[trial.engine]:
                 if fault.needs_small_disk and disk is None:
@@ -92,13 +92,14 @@ def check(trial: Trial) -> Outcome:
 
 
 @contextmanager
-def scene_on(trial: Trial, place: Path) -> Iterator[Scene]:
-    given = trial.database.new(place)
+def scene_on(trial: Trial, disk: Path | None) -> Iterator[Scene]:
+    given = trial.database.new(disk or trial.directory)
     flag = trial.directory / "failing"
     service = Service(**given, **trial.build("failing_disk"), **settings_of(flag))
     service.start()
     try:
-        yield Scene(service, flag, trial.database)
+        with tables_on(disk, service.database_url) if disk and trial.engine == "postgres" else nullcontext():
+            yield Scene(service, disk, flag, trial.database)
     finally:
         service.stop()
 

@@ -37,7 +37,7 @@ def check(trial: Trial) -> Outcome:
     chance = trial.random()
     failures: list[str] = []
     with serving(trial) as service, ExitStack() as others:
-        servers = [service, *([twin(trial, service, others)] if trial.engine != "sqlite" else [])]
+        servers = [service, *([twin(trial, service, others)] if trial.engine == "postgres" else [])]
         amount = trial.amount(RESTARTS, FULL_RESTARTS) // RESTARTS_OF_A_PROPERTY
         for number in range(amount):
             site, ledger = service.new_site(timezone=chance.choice(["UTC", "Europe/Berlin"])), Ledger()

@@ -227,8 +227,9 @@ def poison(url: str) -> None:
 def commands(service: Service, planted: Planted) -> Iterator[Found]:
     """What the command line prints about the database, and about one that is not there."""
     password = planted.nowhere["database password"]
-    for url in (service.database_url, f"{NOWHERE}?password={password}"):
-        environment = service.environment() | {"CLICKMETER_DATABASE_URL": url}
+    nowhere = {"CLICKMETER_DATABASE_URL": f"{NOWHERE}?password={password}", "CLICKMETER_EVENTS_URL": ""}
+    for urls in ({}, nowhere):
+        environment = service.environment() | urls
         for command in COMMANDS:
             line = [sys.executable, "-m", "clickmeter", *command]
             done = subprocess.run(line, env=environment, capture_output=True, check=False, timeout=60)
@@ -237,7 +238,7 @@ def commands(service: Service, planted: Planted) -> Iterator[Found]:
 
 def dumps(trial: Trial, service: Service) -> Iterator[Found]:
     """The database as it lies there: every file of it, its backup, and every table of one that has no files here."""
-    if service.database_url.startswith("sqlite:"):
+    if service.database_url.startswith("sqlite:") and not service.events_url:
         line = [sys.executable, "-m", "clickmeter", "backup", str(trial.directory / f"backup-{service.port}.db")]
         subprocess.run(line, env=service.environment(), check=True, capture_output=True, timeout=60)
     if service.database_url.startswith("postgresql:"):

@@ -165,4 +165,5 @@ GUARANTEE = Guarantee(
     "Databases of every earlier schema open with all that is in them, and a killed upgrade goes on as if nothing was.",
     check,
     "migrates_in_pieces",
+    engines=("sqlite", "postgres"),
 )

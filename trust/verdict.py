@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Judge = Callable[["Answer"], str | None]
 """What is wrong with an answer, in a few words; None when nothing is."""
+FROM_A_PAGE = re.compile(rb"POST /v1/events[? ](?:(?!\r\n\r\n).)*?\r\nOrigin: ([!-~]{1,300})\r\n", re.DOTALL)
 LONGEST = 16_384
 """What was sent is not thrown back."""
 
@@ -85,10 +87,21 @@ def fault_of(case: Case, answer: Answer) -> str | None:
         return "it is a fault"
     if answer.status >= 400 and (wrong := malformed(answer)):
         return wrong
+    if (sent := FROM_A_PAGE.match(case.content)) and (wrong := unreadable(answer, sent[1].decode())):
+        return wrong
     try:
         return case.judge(answer)
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         return f"it cannot be read: {error!r}"
+
+
+def unreadable(answer: Answer, origin: str) -> str | None:
+    """What keeps the page that sent events from reading the answer; a page that may not send them must not."""
+    readable = answer.headers.get("access-control-allow-origin") == origin
+    if answer.status == 403 and answer.json["code"] == "origin_not_allowed":
+        return "a page may read it that may not send events" if readable else None
+    allowed = answer.headers.get("access-control-allow-credentials") == "true"
+    return None if readable and allowed else "the page that sent it cannot read it"
 
 
 def malformed(answer: Answer) -> str | None:

@@ -32,9 +32,9 @@ class Unconcerned:
 sound = opening.open_events
 
 
-def open_events(url: str, *, server_writes: bool = False) -> Any:
-    store = sound(url, server_writes=server_writes)
-    return Unconcerned(store) if server_writes else store
+def open_events(*urls: str, **named: Any) -> Any:
+    store: Any = sound(*urls, **named)
+    return Unconcerned(store) if named.get("server_writes") else store
 
 
 opening.open_events = open_events

@@ -10,6 +10,8 @@ from typing import Any
 import apsw
 import psycopg
 
+from clickmeter.storage.clickhouse.connection import Connection
+
 known: set[str] = set()
 file = (Path(os.environ["CLICKMETER_TEST_STATEMENTS"]) / str(os.getpid())).open("a", encoding="utf-8")
 
@@ -40,6 +42,10 @@ def noting(method: Any) -> Any:
 
 
 apsw.connection_hooks.append(watch)
-for cursor, names in ((psycopg.Cursor, ("execute", "executemany", "copy")), (psycopg.ServerCursor, ("execute",))):
+for kind, names in (
+    (psycopg.Cursor, ("execute", "executemany", "copy")),
+    (psycopg.ServerCursor, ("execute",)),
+    (Connection, ("rows", "command")),
+):
     for name in names:
-        setattr(cursor, name, noting(getattr(cursor, name)))
+        setattr(kind, name, noting(getattr(kind, name)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class ApiError(ClickmeterError):
         self.errors = errors
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[partial[ApiError], tuple[()]]:
+        """So that it can come from another process, as exceptions do in pools of them."""
+        return partial(ApiError, **vars(self)), ()
 
 
 def api_error(*, status: int, reason: str, problem: Mapping[str, Any], retry_after: str | None) -> ApiError:

@@ -11,7 +11,8 @@ from clickmeter.cli.copying import told
 from clickmeter.cli.options import with_settings
 from clickmeter.cli.output import print_table, printable
 from clickmeter.moving import move as moving
-from clickmeter.moving.end import Urls, opened_destination, opened_source, shown
+from clickmeter.moving.end import opened_destination, opened_source, shown
+from clickmeter.worker import Urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,9 +53,9 @@ def move(
         raise click.UsageError("Say with --to where to move to.")
     with ExitStack() as ends:
         # What the settings say of the one is not of another.
-        whole = Urls(source, source_events) if source else Urls(settings.database_url, settings.events_url or None)
-        old = ends.enter_context(opened_source(whole))
-        new = ends.enter_context(opened_destination(Urls(destination, destination_events))) if destination else None
+        given = urls(source, source_events) if source else Urls(settings.database_url, settings.events_at)
+        old = ends.enter_context(opened_source(given))
+        new = ends.enter_context(opened_destination(urls(destination, destination_events))) if destination else None
         if abandon:
             moving.abandon(old, new)
             click.echo(f"{printable(old.name)} takes events again.")
@@ -70,7 +71,7 @@ def move(
         )
 
 
-def finished(finish: Callable[[], None], urls: Urls) -> None:
+def finished(finish: Callable[[], None], place: Urls) -> None:
     """Finish, and say with what to go on, or what differs."""
     try:
         finish()
@@ -82,10 +83,15 @@ def finished(finish: Callable[[], None], urls: Urls) -> None:
     click.echo(
         "Reports agree for every property and day. The old database takes nothing any more.\n"
         "Start the servers with this, and the settings they had otherwise, CLICKMETER_SECRET_KEY above all:\n\n"
-        f"  CLICKMETER_DATABASE_URL={printable(shown(urls.database))}"
+        f"  CLICKMETER_DATABASE_URL={printable(shown(place.database))}"
     )
-    if urls.events:
-        click.echo(f"  CLICKMETER_EVENTS_URL={printable(shown(urls.events))}")
+    if place.events != place.database:
+        click.echo(f"  CLICKMETER_EVENTS_URL={printable(shown(place.events))}")
+
+
+def urls(database: str, events: str | None) -> Urls:
+    """Where an end is; events are with everything else unless they are said to be apart."""
+    return Urls(database, events or database)
 
 
 @contextmanager

@@ -23,24 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clickmeter.storage.protocol import EventStore, MetadataStore, Progress, RolledEvents, RollupStore
+    from clickmeter.worker import Urls
 
 PASSWORD = re.compile(r"([?&])password=[^&]*&?")
 HOLD_SECONDS = 10
 LOOK_SECONDS = 0.2
 CACHE_MB = 192
 LOCK = "move"
-
-
-class Urls(NamedTuple):
-    """Where an end is: everything but events, and events, where those are kept apart."""
-
-    database: str
-    events: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Both, without passwords."""
-        return shown(self.database) + (f" with {shown(self.events)}" if self.events else "")
 
 
 class Rolled(NamedTuple):
@@ -61,11 +50,13 @@ class End(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.urls.name
+        """Where it is, without passwords."""
+        database, events = map(shown, self.urls)
+        return database if events == database else f"{database} with {events}"
 
     def answerer(self) -> Answerer:
         """What answers reports of it."""
-        return Answerer(self.urls.events or self.urls.database, metadata_url=self.urls.database, cache_mb=CACHE_MB)
+        return Answerer(self.urls.events, metadata_url=self.urls.database, cache_mb=CACHE_MB)
 
     def roll_up(self, told: Progress) -> None:
         """Roll up every event there is."""
@@ -110,7 +101,7 @@ def opened_destination(urls: Urls) -> Iterator[End]:
 def opened(urls: Urls, *, writes: bool = False) -> Iterator[End]:
     with ExitStack() as stores:
         metadata = stores.enter_context(closing(open_metadata(urls.database)))
-        if urls.events:
+        if urls.events != urls.database:
             apart = stores.enter_context(closing(open_events(urls.events, metadata_url=urls.database)))
             yield End(urls, metadata, apart)
             return

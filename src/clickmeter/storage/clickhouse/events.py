@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.clickhouse.connection import Connection
 from clickmeter.storage.clickhouse.rows import SELECTED, TEXTS, joined_key, split_key, to_event
-from clickmeter.storage.clickhouse.schema import DAY_MS, migrate, quoted, unsafe
+from clickmeter.storage.clickhouse.schema import DAY_MS, HOUR_MS, migrate, quoted, unsafe
 from clickmeter.storage.clickhouse.sharded import storing
 from clickmeter.storage.move import MARK_BITS
 
@@ -124,13 +124,18 @@ class ClickhouseEvents:
         return int(first) if count else None
 
     def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
-        sql = f"""
-            SELECT 1 FROM {self._table}
-            WHERE {OF_PROPERTY} AND ts >= {{start:Int64}} AND ts < {{end:Int64}} AND daily AND bot <= {{bots:UInt8}}
-            LIMIT 1
-        """
-        given = {"property": property_id, "start": start, "end": end, "bots": int(include_bots)}
-        return bool(self._rows(sql, given))
+        wanted = f"{OF_PROPERTY} AND daily AND bot <= {{bots:UInt8}}"
+        # What ClickHouse finds in the rollup by itself: whether there may be any.
+        hours = (
+            f"SELECT count() FROM {self._table} WHERE {wanted} AND hour >= {{first:Int32}} AND hour <= {{last:Int32}}"
+        )
+        of_hours = {"first": start // HOUR_MS, "last": end // HOUR_MS}
+        range_ = "ts >= {start:Int64} AND ts < {end:Int64}"
+        events = f"SELECT 1 FROM {self._table} WHERE {wanted} AND {range_} LIMIT 1"
+        given = {"property": property_id, "bots": int(include_bots)}
+        if self._rows(hours, given | of_hours) == [(0,)]:
+            return False
+        return bool(self._rows(events, given | {"start": start, "end": end}))
 
     def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         sql = f"""

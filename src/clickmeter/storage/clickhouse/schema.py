@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickmeter.errors import Refusal
+from clickmeter.model import PAGEVIEW
 from clickmeter.storage.clickhouse.cluster import REPLICATED, engine, everywhere, rows_of_server, table_of_all
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from clickmeter.storage.clickhouse.connection import Connection
 
 VERSION = "1"
-DAY_MS = 86_400_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MAX_PARTITIONS = 50
 """Of one INSERT; the server's own limit is 100."""
 DEDUPLICATION_WINDOW = 10_000
@@ -63,6 +64,17 @@ COLUMNS: dict[str, str] = {
     "extra": "String",
 }
 """Name -> type. An absent text is empty: an event holds no empty text but in its data."""
+DERIVED = {
+    "hour": ("Int32", f"intDiv(ts, {HOUR_MS})"),
+    "is_view": ("UInt8", f"type = '{PAGEVIEW}'"),
+    "without": ("UInt8", "(visitor_key = 0) + 2 * (session_key = 0)"),
+}
+"""Columns that ClickHouse makes of others: name -> type, value. `without` has a bit for each id that is missing."""
+ROLLUPS = {
+    "hours": ("property_id, hour, bot, daily, is_view, without", ", count()"),
+    "people": ("property_id, hour, bot, is_view, visitor_key, session_key", ""),
+}
+"""Projections of events that are alike but for what is not named: name -> columns, aggregates."""
 CODECS = {
     "event_key": "ZSTD(1)",
     "seq": "Delta, ZSTD(1)",
@@ -84,7 +96,13 @@ def durable(cluster: Cluster | None) -> dict[str, int]:
 
 
 def events_table(database: str, cluster: Cluster | None = None) -> str:
-    columns = ",\n".join(f"{name} {type_} CODEC({CODECS.get(name, 'ZSTD(1)')})" for name, type_ in COLUMNS.items())
+    columns = ",\n".join(
+        [
+            *(f"{name} {type_} CODEC({CODECS.get(name, 'ZSTD(1)')})" for name, type_ in COLUMNS.items()),
+            *(f"{name} {type_} MATERIALIZED {value} CODEC(ZSTD(1))" for name, (type_, value) in DERIVED.items()),
+            *(f"PROJECTION {name} (SELECT {by}{more} GROUP BY {by})" for name, (by, more) in ROLLUPS.items()),
+        ]
+    )
     settings = ", ".join(f"{name} = {value}" for name, value in durable(cluster).items())
     return f"""
         CREATE TABLE IF NOT EXISTS {database}.{rows_of_server(cluster)}{everywhere(cluster)} (
