@@ -36,7 +36,7 @@ browser: .venv/test.done ## Build tracker and dashboard into the package; needs 
 	@PYTHON=$(BIN)/python scripts/node.sh npm ci --no-audit --no-fund
 	@PYTHON=$(BIN)/python scripts/node.sh npm run build --workspaces --if-present
 
-bench: .venv/test.done ## Measure ingest and reports on this machine; ENGINE=postgres, QUICK=1
+bench: .venv/test.done ## Measure ingest and reports on this machine; ENGINE=postgres or chdb, QUICK=1
 	$(BIN)/python -m bench
 
 trust: .venv/test.done ## Try every promise, beside a build that breaks it; FULL=1 for the long run

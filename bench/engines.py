@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,13 +26,15 @@ POSTGRES_OPTIONS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connect
 """What docs/postgresql.md advises for a machine of 4 GB; what makes commits durable stays as it is."""
 
 
-class Engine(Protocol):
-    events_at_once: int
-    """How many events are stored in one transaction when a store is filled."""
-
+class Known(Protocol):
     def version(self) -> tuple[str, str]:
         """Its name and which one it is."""
         ...
+
+
+class Engine(Known, Protocol):
+    events_at_once: int
+    """How many events are stored in one transaction when a store is filled."""
 
     def new_database(self, directory: Path) -> str:
         """The URL of an empty database; what it keeps in files of its own goes into the directory."""
@@ -134,6 +137,13 @@ def postgres() -> Iterator[Engine]:
             yield Postgres(cluster)
         finally:
             cluster.stop()
+
+
+class Chdb:
+    """ClickHouse in the bench's own process; see `bench.apart`."""
+
+    def version(self) -> tuple[str, str]:
+        return "chDB", f"{version('chdb-core')} (chdb {version('chdb')})"
 
 
 ENGINES = {"sqlite": sqlite, "postgres": postgres}

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.engines import Engine
+    from bench.engines import Known
 
 GIB = 1024**3
 
 
-def describe(directory: Path, engine: Engine) -> dict[str, str]:
+def describe(directory: Path, engine: Known) -> dict[str, str]:
     """By name: processor, cores, memory, system, versions, and the file system that holds the databases."""
     name, version = engine.version()
     load = os.getloadavg()[0]

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import machine
+from bench.apart import measure_apart
 from bench.cardinality import PROPERTIES, measure_cardinality
-from bench.engines import Postgres, Sqlite, engine_named
+from bench.engines import Chdb, Postgres, Sqlite, engine_named
 from bench.figures import Board
 from bench.ingest import measure_growth, measure_ingest
 from bench.moving import measure_moving
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 PARTS = ("ingest", "writers", "reports", "cardinality", "moving", "growth")
-DEFAULT_ENGINE = "sqlite"
+DEFAULT_ENGINE, APART = "sqlite", "chdb"
 
 
 def main() -> None:
-    """``QUICK=1`` for a look at everything with small stores, ``ENGINE=postgres`` for PostgreSQL.
+    """``QUICK=1`` for a look at everything with small stores, ``ENGINE=postgres`` for PostgreSQL, ``ENGINE=chdb``.
 
     A whole run over SQLite also renews the page.
     """
@@ -44,6 +45,9 @@ def main() -> None:
     quick = os.environ.get("QUICK", "") not in ("", "0")
     name = os.environ.get("ENGINE") or DEFAULT_ENGINE
     board = Board()
+    if name == APART:
+        run_apart(board, QUICK if quick else FULL, quick=quick)
+        return
     with tempfile.TemporaryDirectory(prefix="clickmeter-bench-") as directory, engine_named(name) as engine:
         described = machine.describe(Path(directory), engine)
         try:
@@ -55,6 +59,16 @@ def main() -> None:
     if not quick and not only and name == DEFAULT_ENGINE:
         write(report)
         board.say(f"{PAGE.relative_to(ROOT)} is renewed.")
+
+
+def run_apart(board: Board, scale: Scale, *, quick: bool) -> None:
+    """Events in an engine of their own have other questions to answer, and parts of a bench of their own."""
+    with tempfile.TemporaryDirectory(prefix="clickmeter-bench-") as directory:
+        described = machine.describe(Path(directory), Chdb())
+        try:
+            measure_apart(board, scale, Path(directory))
+        finally:
+            print(page_part(board, described, quick=quick), flush=True)
 
 
 def measure(board: Board, directory: Path, scale: Scale, parts: tuple[str, ...], engine: Engine) -> None:

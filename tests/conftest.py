@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from contextlib import ExitStack, contextmanager
+import uuid
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
 
 import cluster
+from clickmeter.storage.clickhouse.cluster import everywhere
+from clickmeter.storage.clickhouse.connection import Connection
 from clickmeter.worker import Urls
 from front import Front
 from service import Service, Site, chdb_url, sqlite_url
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     """The URL of a database that does not exist yet; the directory is for whatever it keeps in files."""
     NewUrls = Callable[[Path], Urls]
     """The same, and where its events are, which may be elsewhere."""
+
+CLICKHOUSE_VARIABLE = "CLICKMETER_TEST_CLICKHOUSE_URL"
 
 # The same histories on every machine and run; make test-long looks for new ones, many of them.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
@@ -57,10 +63,27 @@ def chdb(_: pytest.TempPathFactory) -> Iterator[NewUrls]:
     yield lambda directory: Urls(sqlite_url(directory), chdb_url(directory))
 
 
+@contextmanager
+def clickhouse(_: pytest.TempPathFactory) -> Iterator[NewUrls]:
+    """Events in databases of their own of a ClickHouse server or cluster; they are dropped again."""
+    server = urlsplit(os.environ[CLICKHOUSE_VARIABLE])
+    made: list[str] = []
+
+    def new_urls(directory: Path) -> Urls:
+        made.append(server._replace(path=f"/test_{uuid.uuid4().hex}").geturl())
+        return Urls(sqlite_url(directory), made[-1])
+
+    yield new_urls
+    for url in made:
+        with closing(Connection(url)) as connection:
+            name, cluster_ = connection.database, connection.cluster
+            connection.command(f"DROP DATABASE IF EXISTS {name}{everywhere(cluster_)} SYNC")
+
+
 ENGINES = {"sqlite": sqlite, "postgres": postgres}
 """Those that keep everything, and whose events are rolled up by a process of ours."""
-APART = {"chdb": chdb}
-"""Those that keep events alone."""
+APART = {"chdb": chdb} | ({"clickhouse": clickhouse} if CLICKHOUSE_VARIABLE in os.environ else {})
+"""Those that keep events alone; servers only where there are some (`.ci/clickhouse`)."""
 
 
 def require(package: str) -> None:

@@ -162,13 +162,15 @@ def serve(directory: str) -> None:
 class Front:
     """A ClickHouse server as HTTP shows it, in a process of its own, which cuts the line when it is told to."""
 
+    script, host, path = __file__, "127.0.0.1", "events"
+
     def __init__(self, directory: Path) -> None:
-        line = [sys.executable, __file__, str(directory / "server")]
+        line = [sys.executable, self.script, str(directory / "server")]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         self._process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline())
-        self.url = f"clickhouse://writer:p%40ss@127.0.0.1:{self._port}/events"
+        self.url = f"clickhouse://writer:p%40ss@{self.host}:{self._port}/{self.path}"
         self.database_url = sqlite_url(directory)
 
     def new_url(self) -> str:
@@ -178,11 +180,11 @@ class Front:
     def fail(self, when: str, *, times: int = 1, match: str = "INSERT INTO") -> None:
         """Cut the line before, after or long before (held) executing the next statements with these words."""
         for _ in range(times):
-            httpx.get(f"http://127.0.0.1:{self._port}/fault", params={"when": when, "match": match})
+            httpx.get(f"http://{self.host}:{self._port}/fault", params={"when": when, "match": match})
 
     def release(self) -> None:
         """Let what was held be executed."""
-        httpx.get(f"http://127.0.0.1:{self._port}/fault", params={"when": "release"})
+        httpx.get(f"http://{self.host}:{self._port}/fault", params={"when": "release"})
 
     def open(self) -> EventStores:
         return EventStores(self.database_url, self.url)

@@ -8,6 +8,8 @@ import shlex
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
@@ -15,11 +17,14 @@ import yaml  # type: ignore[import-untyped]  # it has no types of its own, and o
 
 from clickmeter.cli import commands
 from clickmeter.config import SETTINGS, load
+from clickmeter.storage.clickhouse.cluster import cluster_of
 from clickmeter.web.app import ROUTES
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+CLUSTER: dict[str, Any] = yaml.safe_load((DEPLOY / "clickhouse.yaml").read_text(encoding="utf-8"))
+CLUSTER_FILE = ET.parse(DEPLOY / "clickhouse/cluster.xml").getroot()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 INSTRUCTIONS = [
     line.split(maxsplit=1)
@@ -55,8 +60,8 @@ def test_the_image_runs_this_program_from_files_that_are_there() -> None:
     assert parsed(arguments_of("CMD")).params["host"] == "0.0.0.0"
     copied = [shlex.split(rest)[:-1] for name, rest in INSTRUCTIONS if name == "COPY"]
     assert [source for sources in copied for source in sources if not (ROOT / source).exists()] == []
-    [extra] = re.findall(r"'\.\[(\w+)\]'", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
-    assert f"{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    [extras] = re.findall(r"'\.\[([\w,]+)\]'", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    assert all(f"{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8") for extra in extras.split(","))
 
 
 def test_the_compose_file_builds_what_is_there_and_refers_to_what_it_defines() -> None:
@@ -80,6 +85,39 @@ def test_the_compose_file_starts_a_server_with_settings_that_there_are() -> None
     assert service["ports"] == [f"127.0.0.1:{settings.port}:{settings.port}"]
     [path] = re.findall(rf"http://127\.0\.0\.1:{settings.port}(/\w+)", service["healthcheck"]["test"][-1])
     assert path in [row.path for row in ROUTES]
+
+
+def test_the_servers_of_the_cluster_are_those_that_they_are_told_of() -> None:
+    servers = {name: service for name, service in CLUSTER["services"].items() if name.startswith("shard-")}
+    shards = CLUSTER_FILE.findall("remote_servers/clickmeter/shard")
+    told = {host.text: str(n) for n, shard in enumerate(shards, 1) for host in shard.iterfind("replica/host")}
+    assert told == {name: service["environment"]["SHARD"] for name, service in servers.items()}
+    asked = {value for one in CLUSTER_FILE.iter() if (value := one.get("from_env"))}
+    for name, service in servers.items():
+        assert asked <= {*service["environment"]}
+        assert service["environment"]["SERVER"] == name
+        [mounted] = service["volumes"]
+        assert (DEPLOY / mounted.split(":")[0]).is_file()
+    [keeper] = CLUSTER_FILE.findall("zookeeper/node")
+    assert keeper.findtext("port") == ET.parse(DEPLOY / "clickhouse/keeper.xml").findtext("keeper_server/tcp_port")
+    assert keeper.findtext("host") in CLUSTER["services"]
+
+
+def test_events_go_into_the_cluster_that_there_is() -> None:
+    services = CLUSTER["services"]
+    urls = [
+        services["clickmeter"]["environment"]["CLICKMETER_EVENTS_URL"],
+        services["tests"]["environment"]["CLICKMETER_TEST_CLICKHOUSE_URL"],
+    ]
+    for url in urls:
+        named = cluster_of(url)
+        assert named is not None
+        assert CLUSTER_FILE.find(f"remote_servers/{named.name}") is not None
+        assert urlsplit(url).hostname in services
+        assert urlsplit(url).username == services["shard-1-a"]["environment"]["CLICKHOUSE_USER"]
+    assert {*services["tests"]["depends_on"]} == {name for name in services if name.startswith("shard-")}
+    job = (ROOT / ".ci/clickhouse").read_text(encoding="utf-8")
+    assert all((DEPLOY / name).is_file() for name in re.findall(r"--file (\S+)", job))
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from clickmeter.errors import Refusal
+from clickmeter.storage.clickhouse.cluster import CLUSTER_SETTINGS, cluster_of, rows_of_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,8 @@ class Connection:
         self.shown = without_password(url)
         parts = urlsplit(url)
         self._directory = Directory(directory_of(url)) if parts.scheme == "chdb" else None
+        self.cluster = None if self._directory else cluster_of(url)
+        self.own_events = rows_of_server(self.cluster)
         self.database = DATABASE if self._directory else unquote(parts.path.strip("/")) or DATABASE
         try:
             with self.refusing():
@@ -161,6 +164,7 @@ def http_client(url: str) -> Any:
         form_encode_query_params=True,
         # What became of a statement is the writer's to find out, never to be tried again behind its back.
         query_retries=0,
+        settings={**CLUSTER_SETTINGS} if cluster_of(url) else {},
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import METRICS
 from clickmeter.query.sums import Sums
 from clickmeter.storage.clickhouse.connection import MEMORY_EXCEEDED, TIMEOUT_EXCEEDED, Connection, Failed
+from clickmeter.storage.clickhouse.rollups import Hours, Rolled, has_rollups, is_rolled
 from clickmeter.storage.clickhouse.schema import quoted
 from clickmeter.storage.clickhouse.sql import Matching
 
@@ -44,10 +45,12 @@ class ClickhouseCounting:
 
     def __init__(self, url: str) -> None:
         self._connection = Connection(url)
-        self._table = f"{quoted(self._connection.database)}.events"
+        with self._connection.refusing():
+            self._rolls = has_rollups(self._connection)
 
     def answer(self, query: Query, *, start: int, end: int, deadline: float) -> ClickhouseAnswer:
-        return ClickhouseAnswer(Statements(self._connection, deadline), query, self._table, start=start, end=end)
+        source = Source(self._connection.database, self._rolls)
+        return ClickhouseAnswer(Statements(self._connection, deadline), query, source, start=start, end=end)
 
     def close(self) -> None:
         self._connection.close()
@@ -94,13 +97,21 @@ def timed_out() -> Refusal:
     return Refusal("report_timeout", "The report took too long; ask for a shorter range or fewer groups.")
 
 
+class Source(NamedTuple):
+    """Where events are, and whether their rollups can be read."""
+
+    database: str
+    rolls: bool
+
+
 class ClickhouseAnswer:
     """An `Answer`; each number is asked for when it is wanted, and once."""
 
-    def __init__(self, statements: Statements, query: Query, table: str, *, start: int, end: int) -> None:
+    def __init__(self, statements: Statements, query: Query, source: Source, *, start: int, end: int) -> None:
         self._statements = statements
         self._query = query
-        self._table = table
+        self._source = source
+        self._table = f"{quoted(source.database)}.events"
         self._range = (start, end)
         self._asks_sessions = any(METRICS[name].sessions for name in query.metrics)
 
@@ -127,6 +138,8 @@ class ClickhouseAnswer:
         if width == 1 and not self._query.group_by:
             return [[self.totals()]]
         buckets: Sequence[int | None] = [None] if width == 1 else edges[:-1]
+        if not self._query.group_by and (rolled := self._rolled(edges)) is not None:
+            return [[rolled[edge].sums if edge in rolled else Sums() for edge in edges[:-1]]]
         counted = self._counted(self._query.metrics, groups=groups, edges=edges)
         whole = self._session_sums(groups=groups, edges=edges) if self._asks_sessions else {}
         return [
@@ -136,6 +149,9 @@ class ClickhouseAnswer:
 
     @cached_property
     def _total(self) -> tuple[dict[str, int], Sums]:
+        if (rolled := self._rolled(self._range)) is not None:
+            [total] = rolled.values() or [Rolled({"visitor_id": 0, "session_id": 0}, Sums())]
+            return total.unattributed, total.sums
         names = counts_of(self._query.metrics)
         events = self._events()
         sql = f"""
@@ -146,6 +162,16 @@ class ClickhouseAnswer:
         counted = Sums(**dict(zip(names, values, strict=True)))
         whole = self._session_sums(apart=False)[None, ()] if self._asks_sessions else None
         return {"visitor_id": no_visitor, "session_id": no_session}, combined(counted, whole)
+
+    def _rolled(self, edges: Sequence[int]) -> dict[int, Rolled] | None:
+        """What rollups have of the buckets between these edges, groups apart; None when they cannot tell."""
+        start, end = self._range
+        within = [start, *(edge for edge in edges if start < edge < end), end]
+        if start >= end or not self._source.rolls or not is_rolled(self._query, within):
+            return None
+        rolled = Hours(self._query, self._source.database, within).rolled(self._statements)
+        # Of the first bucket some may be too old to be counted.
+        return {max((edge for edge in edges if edge <= bucket), default=bucket): one for bucket, one in rolled.items()}
 
     def _counted(
         self,

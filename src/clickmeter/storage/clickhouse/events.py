@@ -8,10 +8,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.clickhouse.connection import Connection
-from clickmeter.storage.clickhouse.removal import Removing
 from clickmeter.storage.clickhouse.rows import SELECTED, TEXTS, joined_key, split_key, to_event
-from clickmeter.storage.clickhouse.schema import DAY_MS, migrate, quoted, unsafe
-from clickmeter.storage.clickhouse.writing import EventWriter
+from clickmeter.storage.clickhouse.schema import DAY_MS, HOUR_MS, migrate, quoted, unsafe
+from clickmeter.storage.clickhouse.sharded import storing
 from clickmeter.storage.move import MARK_BITS
 
 if TYPE_CHECKING:
@@ -40,10 +39,12 @@ class ClickhouseEvents:
         with self._connection.refusing():
             migrate(self._connection, identity=self.identity())
         self._table = f"{quoted(self._connection.database)}.events"
-        self._writer = EventWriter(self._connection, metadata)
         # Whoever sends events to a server waits for the very thread that removes some.
         patience = MOMENT_SECONDS if server_writes else inf
-        self._removing = Removing(self._connection, self._writer, metadata, patience=patience)
+        with self._connection.refusing():
+            self._writer, self._removing = storing(
+                self._connection, url, metadata, identity=self.identity(), patience=patience
+            )
         if server_writes:
             self.check()
 
@@ -64,7 +65,7 @@ class ClickhouseEvents:
         found: list[tuple[int, str | None, Event]] = []
         while after < settled and not found:
             # A range of numbers, since all rows would have to be sorted for the first ones; few numbers are of no row.
-            until = min(after + limit, settled)
+            until = min(after + self._writer.positions(limit), settled)
             rows = self._rows(sql, {"after": after, "until": until})
             found = [(row[0], None if row[1] in deleted else row[1], to_event(row[2:])) for row in rows]
             after = until
@@ -123,21 +124,27 @@ class ClickhouseEvents:
         return int(first) if count else None
 
     def has_daily_ids(self, property_id: str, *, start: int, end: int, include_bots: bool) -> bool:
-        sql = f"""
-            SELECT 1 FROM {self._table}
-            WHERE {OF_PROPERTY} AND ts >= {{start:Int64}} AND ts < {{end:Int64}} AND daily AND bot <= {{bots:UInt8}}
-            LIMIT 1
-        """
-        given = {"property": property_id, "start": start, "end": end, "bots": int(include_bots)}
-        return bool(self._rows(sql, given))
+        wanted = f"{OF_PROPERTY} AND daily AND bot <= {{bots:UInt8}}"
+        # What ClickHouse finds in the rollup by itself: whether there may be any.
+        hours = (
+            f"SELECT count() FROM {self._table} WHERE {wanted} AND hour >= {{first:Int32}} AND hour <= {{last:Int32}}"
+        )
+        of_hours = {"first": start // HOUR_MS, "last": end // HOUR_MS}
+        range_ = "ts >= {start:Int64} AND ts < {end:Int64}"
+        events = f"SELECT 1 FROM {self._table} WHERE {wanted} AND {range_} LIMIT 1"
+        given = {"property": property_id, "bots": int(include_bots)}
+        if self._rows(hours, given | of_hours) == [(0,)]:
+            return False
+        return bool(self._rows(events, given | {"start": start, "end": end}))
 
     def export(self, property_id: str, *, after: int, limit: int, since: int = 0) -> list[tuple[int, Event]]:
         sql = f"""
             SELECT seq, {", ".join(SELECTED)} FROM {self._table}
-            WHERE {OF_PROPERTY} AND seq > {{after:UInt64}} AND ts >= {{since:Int64}}
+            WHERE {OF_PROPERTY} AND seq > {{after:UInt64}} AND seq <= {{until:UInt64}} AND ts >= {{since:Int64}}
             ORDER BY seq LIMIT {{limit:UInt64}}
         """
-        rows = self._rows(sql, {"property": property_id, "after": after, "limit": limit, "since": since})
+        given = {"property": property_id, "after": after, "limit": limit, "since": since}
+        rows = self._rows(sql, given | {"until": self._writer.ordered_position(property_id)})
         return [(row[0], to_event(row[1:])) for row in rows]
 
     def purge(self, *, limit: int) -> int:  # noqa: ARG002 - all go at once
@@ -172,6 +179,7 @@ class ClickhouseEvents:
         self._writer.check()
 
     def close(self) -> None:
+        self._writer.close()
         self._connection.close()
         self._metadata.close()
 

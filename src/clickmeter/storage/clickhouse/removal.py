@@ -39,7 +39,7 @@ class Removing:
         self._writer = writer
         self._metadata = metadata
         self._database = connection.database
-        self._table = f"{quoted(connection.database)}.events"
+        self._table = f"{quoted(connection.database)}.{connection.own_events}"
 
     def remove(self, condition: str, parameters: Mapping[str, Any]) -> int:
         """Begin to remove the rows that meet a condition, and wait for it as long as patience lasts; how many.
@@ -97,7 +97,8 @@ class Removing:
         """What the oldest removal that is not done complains of, if there is one."""
         sql = """
             SELECT latest_fail_reason FROM system.mutations
-            WHERE database = {database:String} AND table = 'events' AND NOT is_done ORDER BY create_time LIMIT 1
+            WHERE database = {database:String} AND table = {events:String} AND NOT is_done ORDER BY create_time LIMIT 1
         """
         with self._connection.refusing():
-            return self._connection.rows(sql, {"database": self._database})
+            given = {"database": self._database, "events": self._connection.own_events}
+            return self._connection.rows(sql, given)

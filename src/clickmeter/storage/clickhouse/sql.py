@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import DATA_PREFIX, dimension
 from clickmeter.query.filters import plan
 
@@ -71,7 +70,7 @@ class Matching:
         """A subquery of one row per event: ts, is_view, visitor_key, session_key and the cells."""
         values = [f"{self._value(name)} AS {d}" for d, name in zip(self.dimensions, self._query.group_by, strict=True)]
         bucket = [f"{self._bucket} AS bucket"] if self._bucket else []
-        columns = ["ts", f"type = '{PAGEVIEW}' AS is_view", "visitor_key", "session_key", *bucket, *values]
+        columns = ["ts", "is_view", "visitor_key", "session_key", *bucket, *values]
         conditions = [self._in_range, *map(self._clause, plan(self._query.groups)), *([where] if where else [])]
         join = f"LEFT JOIN ({self._pages_of_sessions()}) AS pages USING (session_key)" if self._asks_pages() else ""
         return f"""(
@@ -81,7 +80,7 @@ class Matching:
     def sessions(self) -> str:
         """A subquery of one row per session of the range, whatever the filters: what whole sessions are made of."""
         return f"""(
-            SELECT session_key, count() AS n, max(ts) - min(ts) AS ms, countIf(type = '{PAGEVIEW}') AS views
+            SELECT session_key, count() AS n, max(ts) - min(ts) AS ms, countIf(is_view) AS views
             FROM {self._table} WHERE {self._in_range} AND session_key != 0 GROUP BY session_key
         )"""
 
@@ -110,7 +109,7 @@ class Matching:
         return f"""
             SELECT session_key, argMin(path, (ts, path = '', path)) AS entry_page,
                 argMax(path, (ts, path != '', path)) AS exit_page
-            FROM {self._table} WHERE {self._in_range} AND session_key != 0 AND type = '{PAGEVIEW}'
+            FROM {self._table} WHERE {self._in_range} AND session_key != 0 AND is_view
             GROUP BY session_key
         """
 

@@ -23,6 +23,7 @@ from clickmeter.storage.clickhouse.connection import NEVER_SENT, Failed
 from clickmeter.storage.clickhouse.rows import Keys, split_key, to_columns
 from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, STORE_COLUMNS, quoted
 from clickmeter.storage.move import require_open
+from clickmeter.storage.protocol import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,7 @@ JOURNAL = "events journal"
 ATTEMPTS = 3
 FAST_COMPRESSION = 1
 FIRST_MONTH = 201_501
+MAX_SHARDS = 1_024
 
 INSERT_SETTINGS = {
     "async_insert": 0,
@@ -60,15 +62,17 @@ class Entry(msgspec.Struct, array_like=True):
 
     first: int
     batches: list[Batch]
+    step: int = 1
+    """From one number to the next: the shards of a cluster give out numbers in turns."""
 
     @property
     def last(self) -> int:
         """The number of its last row, or of the last one before when it has none."""
-        return self.first - 1 + sum(len(batch.events) for batch in self.batches)
+        return self.first + (sum(len(batch.events) for batch in self.batches) - 1) * self.step
 
     def rows(self) -> list[Row]:
         pairs = [(batch.property_id, event) for batch in self.batches for event in batch.events]
-        return [(property_id, seq, event) for seq, (property_id, event) in enumerate(pairs, self.first)]
+        return [(property_id, self.first + n * self.step, event) for n, (property_id, event) in enumerate(pairs)]
 
 
 encode_entry = msgspec.msgpack.Encoder().encode
@@ -82,17 +86,20 @@ def decoded(noted: bytes) -> Entry:
 class EventWriter:
     """Stores batches, one holder of the lock at a time, whichever process it is in."""
 
-    def __init__(self, connection: Connection, metadata: MetadataStore) -> None:
+    def __init__(self, connection: Connection, metadata: MetadataStore, *, shard: int = 0) -> None:
+        """In a cluster `shard` is the number of the one the connection leads to; each has its own lock and journal."""
         self._connection = connection
         self._metadata = metadata
-        self._table = f"{quoted(connection.database)}.events"
+        self._shard, self._step = shard, MAX_SHARDS if shard else 1
+        self._lock, self._journal = (f"{name} {shard}" if shard else name for name in (LOCK, JOURNAL))
+        self._table = f"{quoted(connection.database)}.{connection.own_events}"
         self._keys = Keys(metadata.secret("visitor key"))
         self._settled: bytes | None = None
         self._last = 0
 
     def append(self, batches: Sequence[Batch], *, adopted: bool) -> list[int | None]:
         """See `EventStore.append`, and `EventStore.adopt`."""
-        with self._metadata.exclusive(LOCK):
+        with self._metadata.exclusive(self._lock):
             if not adopted:
                 require_open(self._metadata.closed())
             self._settle()
@@ -102,7 +109,7 @@ class EventWriter:
                 wanted = self._metadata.not_erased(wanted)
             fresh = self._fresh(wanted)
             if any(batch.events for batch in fresh):
-                self._store(Entry(self._last + 1, fresh))
+                self._store(Entry(self._last + self._step, fresh, self._step))
         duplicates = [len(one.events) - len(new.events) for one, new in zip(wanted, fresh, strict=True)]
         counts = iter(duplicates)
         return [next(counts) if batch.property_id in live else None for batch in batches]
@@ -113,32 +120,51 @@ class EventWriter:
 
         Positions are given out once: the journal keeps the last one, which may be of a row that is removed.
         """
-        with self._metadata.exclusive(LOCK):
+        with self._metadata.exclusive(self._lock):
             self._settle()
             if self._last:
-                self._note(Entry(self._last + 1, []))
+                self._note_last(self._last)
             yield
 
     def settled_position(self) -> int:
         """The number up to which everything is stored that ever will be."""
-        with self._metadata.exclusive(LOCK):
+        with self._metadata.exclusive(self._lock):
             self._settle()
             return self._last
 
+    def ordered_position(self, property_id: str) -> int:  # noqa: ARG002 - see `ShardedWriter`
+        """The number up to which the order of the property's rows is final: one writer at a time makes it."""
+        return NEWEST
+
+    def positions(self, rows: int) -> int:
+        """How many numbers have at most so many rows."""
+        return rows
+
+    def close(self) -> None:
+        """The connection is its owner's to close."""
+
+    def advance(self, position: int) -> None:
+        """From now on number rows past a position, which another shard has reached."""
+        with self._metadata.exclusive(self._lock):
+            self._settle()
+            reached = position - (position - self._shard) % self._step
+            if self._last < reached:
+                self._note_last(reached)
+
     def mark_erased(self, property_id: str, visitor_id: str, *, now: int) -> bool:
         """See `EventStore.mark_erased`; whoever is storing has stored before, or will see it."""
-        with self._metadata.exclusive(LOCK):
+        with self._metadata.exclusive(self._lock):
             self._settle()
             return self._metadata.mark_erased(property_id, visitor_id, now=now)
 
     def last_position(self) -> int:
         """The number of the newest row there has ever been."""
-        noted = self._metadata.note(JOURNAL)
+        noted = self._metadata.note(self._journal)
         return max(self._stored_last(), decoded(noted).last if noted else 0)
 
     def check(self) -> None:
         """Settle what a writer before has left, and write a row that says nothing; raises when that is impossible."""
-        with self._metadata.exclusive(LOCK):
+        with self._metadata.exclusive(self._lock):
             self._settle()
             with self._connection.refusing():
                 self._connection.insert("store", STORE_COLUMNS, [["checked"], [""]], {"async_insert": 0})
@@ -168,22 +194,26 @@ class EventWriter:
             if failed.code != NEVER_SENT:
                 raise self._connection.refusal(failed) from failed
             # Nothing of it can arrive any more. Whoever asked finds out which event cannot be written.
-            self._note(Entry(entry.first, []))
+            self._note_last(self._last)
             raise
         self._settled, self._last = noted, entry.last
 
+    def _note_last(self, position: int) -> None:
+        """Note that everything up to a position is stored."""
+        self._note(Entry(position + self._step, [], self._step))
+
     def _note(self, entry: Entry) -> bytes:
         noted = zlib.compress(encode_entry(entry), FAST_COMPRESSION)
-        self._metadata.set_note(JOURNAL, noted)
+        self._metadata.set_note(self._journal, noted)
         return noted
 
     def _settle(self) -> None:
         """Have it known what became of the last insert, whoever made it."""
-        noted = self._metadata.note(JOURNAL)
+        noted = self._metadata.note(self._journal)
         if noted is not None and noted == self._settled:
             return
         stored = self._stored_last()
-        entry = decoded(noted) if noted else Entry(1, [])
+        entry = decoded(noted) if noted else Entry(self._shard + self._step, [], self._step)
         rows = entry.rows()
         # Whoever stored later ones had settled this one.
         if rows and entry.last >= stored:
@@ -219,7 +249,7 @@ class EventWriter:
         """Insert one chunk; the same again as long as it is not known what became of it."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._connection.insert("events", COLUMNS, columns, settings)
+                return self._connection.insert(self._connection.own_events, COLUMNS, columns, settings)
             except Failed as failed:
                 if failed.code is not None or attempt == ATTEMPTS:
                     raise
