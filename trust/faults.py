@@ -15,7 +15,7 @@ import apsw
 import psycopg
 
 from bench.cluster import UNPRIVILEGED
-from service import children_of, command_of
+from service import STORING, children_of, command_of
 from trust.databases import Postgres
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from trust.databases import Database
     from trust.guarantee import Trial
 
-STORING = "clickmeter.ingest.storing"
 SMALL_DISK = "64m"
 TABLESPACE = "small"
 FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
@@ -163,7 +162,7 @@ def locked_file(scene: Scene) -> Iterator[None]:
 @contextmanager
 def stopped_process(scene: Scene) -> Iterator[None]:
     """The storing process does not move, as on a disk that hangs."""
-    child = next(pid for pid in children_of(scene.service.pid) if STORING in command_of(pid))
+    child = next(pid for pid in children_of(scene.service.pid) if STORING.search(command_of(pid)))
     os.kill(child, signal.SIGSTOP)
     try:
         yield
@@ -180,7 +179,7 @@ def no_handles(scene: Scene) -> Iterator[None]:
             limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))
             lifted.callback(lift, pid, limits)
-        service.kill_child(STORING)
+        service.kill_storing()
         yield
 
 
