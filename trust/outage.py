@@ -166,4 +166,5 @@ GUARANTEE = Guarantee(
     "While the store cannot be written nothing is acknowledged, everybody is told in time, and it passes by itself.",
     check,
     "acknowledges_failures",
+    engines=tuple(FAULTS),
 )
