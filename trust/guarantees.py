@@ -15,6 +15,7 @@ from trust import (
     power,
     restart,
     secrecy,
+    soak,
     statements,
     stop,
     tenants,
@@ -38,5 +39,6 @@ GUARANTEES: tuple[Guarantee, ...] = (
     cardinality.GUARANTEE,
     stop.GUARANTEE,
     restart.GUARANTEE,
+    soak.GUARANTEE,
     upgrade.GUARANTEE,
 )
