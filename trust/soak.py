@@ -157,7 +157,7 @@ def place_of(trial: Trial, chance: random.Random) -> Iterator[Place]:
     service = Service(**given)
     service.start()
     try:
-        yield Place(Scene(service, trial.directory / "flag", trial.database), clock, chance)
+        yield Place(Scene(service, None, trial.directory / "flag", trial.database), clock, chance)
     finally:
         service.stop()
 
