@@ -147,8 +147,7 @@ def peak_memory(service: Service) -> Iterator[list[float]]:
 
     def work() -> None:
         while not ended.wait(SAMPLE_SECONDS):
-            own = [pid for pid in children_of(service.pid) if DATABASE_PROCESS not in command_of(pid)]
-            samples.append(sum(map(memory, [service.pid, *own])))
+            samples.append(sum(map(memory, own_processes(service))))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -157,6 +156,11 @@ def peak_memory(service: Service) -> Iterator[list[float]]:
     finally:
         ended.set()
         thread.join()
+
+
+def own_processes(service: Service) -> list[int]:
+    """Its processes, but for the database's."""
+    return [service.pid, *(pid for pid in children_of(service.pid) if DATABASE_PROCESS not in command_of(pid))]
 
 
 def memory(pid: int) -> float:

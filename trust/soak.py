@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter.storage.sqlite.file import path_of
 from clickmeter_client import ApiError, ClickmeterError
-from service import Service, children_of
+from service import Service
 from trust.account import question, questions, wrong_in
 from trust.clock import MODULE, SETTING, Clock
 from trust.faults import Scene, away, locked_file, locked_tables
-from trust.greed import memory
+from trust.greed import memory, own_processes
 from trust.guarantee import Guarantee, Outcome
-from trust.kill import CHILDREN, EVERYTHING, kill
+from trust.kill import ALONE, CHILDREN, EVERYTHING, OF_ONE_PROCESS, kill
 from trust.outage import Reader
 from trust.traffic import Ledger, Load, under_load
 
@@ -67,7 +67,7 @@ def terminate(place: Place) -> None:
 def killed(victim: str) -> Callable[[Place], None]:
     def work(place: Place) -> None:
         kill(place.scene.service, victim, place.chance)
-        if victim not in CHILDREN:
+        if victim in (EVERYTHING, ALONE):
             place.scene.service.start()
 
     return work
@@ -94,17 +94,16 @@ def restart_database(place: Place) -> None:
 
 FAULTS: dict[str, Callable[[Place], None]] = {
     "everything killed": killed(EVERYTHING),
-    "the server killed": killed("the server alone"),
-    **{f"{child} killed": killed(child) for child in CHILDREN},
+    "the server killed": killed(ALONE),
     "the server told to end": terminate,
     "the clock set": step,
 }
 OF_ENGINE: dict[str, dict[str, Callable[[Place], None]]] = {
     "sqlite": {"the file locked": lock_file},
     "postgres": {"the tables locked": lock_tables, "PostgreSQL started anew": restart_database},
+    "chdb": {"the file locked": lock_file},
 }
-ALONE = "everything killed"
-"""What a broken build is tried with."""
+OF_A_BROKEN_BUILD = "everything killed"
 
 
 class Curious(threading.Thread):
@@ -132,8 +131,9 @@ class Curious(threading.Thread):
 
 def check(trial: Trial) -> Outcome:
     chance = trial.random()
-    faults = FAULTS | OF_ENGINE[trial.engine]
-    names = [ALONE] * PARTS if trial.broken else chance.sample(list(faults), len(faults))
+    children = OF_ONE_PROCESS.get(trial.engine, CHILDREN)
+    faults = FAULTS | OF_ENGINE[trial.engine] | {f"{child} killed": killed(child) for child in children}
+    names = [OF_A_BROKEN_BUILD] * PARTS if trial.broken else chance.sample(list(faults), len(faults))
     failures: list[str] = []
     first: Levels | None = None
     with place_of(trial, chance) as place:
@@ -190,7 +190,7 @@ def wrong_in_part(trial: Trial, place: Place, fault: Callable[[Place], None], se
 
 
 def levels_of(service: Service) -> Levels:
-    processes = [service.pid, *children_of(service.pid)]
+    processes = own_processes(service)
     handles = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in processes)
     log = Path(path_of(service.database_url) + "-wal") if service.database_url.startswith("sqlite:") else None
     log_bytes = log.stat().st_size if log and log.exists() else 0
