@@ -15,16 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import EventStores
 
+import moves
 from clickmeter.errors import Refusal
 from clickmeter.model import Batch, Event
 from clickmeter.storage.clickhouse.cluster import url_at
-from clickmeter.storage.clickhouse.connection import Connection
+from clickmeter.storage.clickhouse.connection import Connection, without_password
 from clickmeter.storage.clickhouse.schema import claim
-from clickmeter.storage.clickhouse.shards import note_of
+from clickmeter.storage.clickhouse.shards import Shard, note_of, servers
 from clickmeter.storage.clickhouse.writing import ATTEMPTS, EventWriter
 from clickmeter.storage.open import open_events, open_metadata
 from clickmeter.storage.protocol import BEGINNING
 from clickmeter.storage.sqlite.metadata import SqliteMetadata as Metadata
+from clickmeter.worker import Urls
+from service import sqlite_url
 from shards_front import HOSTS, ShardsFront
 
 if TYPE_CHECKING:
@@ -74,6 +77,10 @@ def append(stores: EventStores, property_: Property, *ids: str) -> int | None:
 
 def stored_ids(stores: EventStores, property_: Property) -> list[str]:
     return sorted(one.event_id for _, one in stores.events.export(property_.id, after=0, limit=10_000))
+
+
+def by_id(events: list[Event]) -> list[Event]:
+    return sorted(events, key=lambda one: one.event_id)
 
 
 def ids_of_shard(shards: ShardsFront, host: str, property_: Property) -> list[str]:
@@ -328,3 +335,56 @@ def test_an_erased_visitor_is_on_no_shard_any_more(shards: ShardsFront) -> None:
     stores.events.tallies(large.id)
     assert stored_ids(stores, large) == []
     stores.close()
+
+
+def test_everything_is_moved_into_a_cluster_and_out_of_it(shards: ShardsFront, tmp_path: Path) -> None:
+    for name in ("old", "back"):
+        (tmp_path / name).mkdir()
+    old, back = (Urls(url := sqlite_url(tmp_path / name), url) for name in ("old", "back"))
+    new = Urls(shards.database_url, f"{shards.url}&spread={moves.SHOP}")
+    moves.fill(old, events=90)
+    held = moves.held(old)
+    for source, destination in ((old, new), (new, back)):
+        moves.copy(source, destination)
+        moves.finish(source, destination)
+    (was, events), (_, there), (now, here) = held, moves.held(new), moves.held(back)
+    assert there[moves.BLOG] == here[moves.BLOG] == events[moves.BLOG]
+    # A spread property's events are in the order of arrival on each of its shards.
+    assert by_id(there[moves.SHOP]) == by_id(here[moves.SHOP]) == by_id(events[moves.SHOP])
+    assert now.properties == was.properties
+
+
+def test_a_shard_is_reached_through_the_replica_that_answers(shards: ShardsFront) -> None:
+    stores = EventStores(shards.database_url, shards.url)
+    identity = stores.events.identity()
+    dead, alive = url_at(shards.url, "127.0.0.9"), shards.url
+    shard = Shard(1, [dead, alive], stores.metadata, identity=identity, patience=1)
+    with shard.open() as ends:
+        assert ends.connection.shown == without_password(alive)
+    shard.close()
+    with (
+        pytest.raises(Refusal, match="No replica of shard 1 can be used") as refused,
+        Shard(1, [dead], stores.metadata, identity=identity, patience=1).open(),
+    ):
+        pass
+    assert refused.value.code == "store_unavailable"
+    stores.close()
+
+
+def test_what_is_not_durable_on_a_server_is_said(shards: ShardsFront) -> None:
+    stores = EventStores(shards.database_url, shards.url)
+    assert stores.events.warnings() == []
+    connection = Connection(shards.url)
+    connection.command("ALTER TABLE `clicks`.events_local MODIFY SETTING fsync_after_insert = 0")
+    connection.close()
+    [warning] = stores.events.warnings()
+    assert "table events_local lacks fsync_after_insert = 1, so that" in warning
+    stores.close()
+
+
+def test_a_cluster_that_clickhouse_does_not_know_is_refused(shards: ShardsFront) -> None:
+    EventStores(shards.database_url, shards.url).close()
+    connection = Connection(shards.url)
+    with pytest.raises(Refusal, match="knows no cluster other"):
+        servers(connection, "other")
+    connection.close()
