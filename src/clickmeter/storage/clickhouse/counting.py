@@ -80,6 +80,9 @@ class Statements:
             "max_memory_usage": MAX_MEMORY,
             "select_sequential_consistency": 1,
             "join_use_nulls": 0,
+            # Hashing takes longer than reading: even what is little to read is worth every core.
+            "merge_tree_min_rows_for_concurrent_read": 8_192,
+            "merge_tree_min_bytes_for_concurrent_read": 1,
         }
         if self._deadline == math.inf:
             return settings

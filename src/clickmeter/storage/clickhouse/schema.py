@@ -88,6 +88,8 @@ DURABLE = {
     "non_replicated_deduplication_window": DEDUPLICATION_WINDOW,
 }
 """An acknowledged insert is on disk, which is not ClickHouse's default, and its repetition is noticed."""
+MERGED = {"min_age_to_force_merge_seconds": 3_600, "min_age_to_force_merge_on_partition_only": 1}
+"""A month that nothing was stored in for an hour becomes one part, the fastest to count."""
 PARTITION = "greatest(toYYYYMM(fromUnixTimestamp64Milli(ts, 'UTC')), 201501)"
 
 
@@ -103,7 +105,7 @@ def events_table(database: str, cluster: Cluster | None = None) -> str:
             *(f"PROJECTION {name} (SELECT {by}{more} GROUP BY {by})" for name, (by, more) in ROLLUPS.items()),
         ]
     )
-    settings = ", ".join(f"{name} = {value}" for name, value in durable(cluster).items())
+    settings = ", ".join(f"{name} = {value}" for name, value in {**durable(cluster), **MERGED}.items())
     return f"""
         CREATE TABLE IF NOT EXISTS {database}.{rows_of_server(cluster)}{everywhere(cluster)} (
             {columns},
