@@ -134,7 +134,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         str,
         "URL",
-        "Where events are kept, if apart: clickhouse://user:password@host:8123/database, or chdb:///directory.",
+        "Where events are kept, if apart: clickhouse://user:password@host:8123/database (?cluster=NAME), or chdb:///path.",
     ),
     Setting("host", "127.0.0.1", parse_text, "ADDRESS", "The address to listen on."),
     Setting("port", "8000", parse_integer(0, 65535), "PORT", "The port to listen on; 0 picks a free one."),
