@@ -4,6 +4,8 @@ BIN := .venv/bin
 
 .PHONY: help run demo test test-long lint types openapi browser lock audit bench trust clean
 PIP_AUDIT := pip-audit==2.10.1
+# The tests start hundreds of servers, each of four or more processes: without bytecode each compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

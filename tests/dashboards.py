@@ -11,6 +11,8 @@ from urllib.parse import quote, urlencode
 import httpx
 from playwright.sync_api import expect
 
+from service import CERTIFICATES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -118,6 +120,7 @@ class Dashboard:
             f"{self.site.service.url}/v1/properties/{self.site.id}/{endpoint}",
             params=query,
             headers={"Authorization": f"Bearer {self.site.read_key}"},
+            verify=CERTIFICATES,
         )
         assert answer.status_code == 200, answer.text
         return answer.json()  # type: ignore[no-any-return]  # any JSON

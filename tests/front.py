@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-from stores import EventStores
 
-from service import sqlite_url
+from service import CERTIFICATES, sqlite_url
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stores import EventStores
 
 NOT_SETTINGS = {"query", "database", "query_id", "session_id", "default_format", "wait_end_of_query", "buffer_size"}
 NOT_SETTINGS |= {"client_protocol_version", "enable_http_compression", "send_progress_in_http_headers"}
@@ -180,13 +181,17 @@ class Front:
     def fail(self, when: str, *, times: int = 1, match: str = "INSERT INTO") -> None:
         """Cut the line before, after or long before (held) executing the next statements with these words."""
         for _ in range(times):
-            httpx.get(f"http://{self.host}:{self._port}/fault", params={"when": when, "match": match})
+            httpx.get(
+                f"http://{self.host}:{self._port}/fault", params={"when": when, "match": match}, verify=CERTIFICATES
+            )
 
     def release(self) -> None:
         """Let what was held be executed."""
-        httpx.get(f"http://{self.host}:{self._port}/fault", params={"when": "release"})
+        httpx.get(f"http://{self.host}:{self._port}/fault", params={"when": "release"}, verify=CERTIFICATES)
 
     def open(self) -> EventStores:
+        from stores import EventStores  # noqa: PLC0415 - half a second, which the process that serves need not wait
+
         return EventStores(self.database_url, self.url)
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ from clickmeter.keys import new_key
 from clickmeter.logs import TEXT, JsonLines, Lines, split
 from clickmeter.measures import Durations
 from clickmeter.web.metrics import METRICS
-from service import Service, sqlite_url
+from service import CERTIFICATES, Service, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def scrape(service: Service, key: str | None = TOKEN) -> httpx.Response:
-    return httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
+    return httpx.get(
+        f"{service.url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {}, verify=CERTIFICATES
+    )
 
 
 def samples(service: Service) -> dict[str, float]:
@@ -63,7 +65,7 @@ def test_what_comes_is_counted(service: Service) -> None:
                     {"event_id": "3", "type": ""},
                 ]
             )
-    httpx.post(f"{service.url}/v1/events", json={"property_id": site.id, "events": []})
+    httpx.post(f"{service.url}/v1/events", json={"property_id": site.id, "events": []}, verify=CERTIFICATES)
     with site.reports() as reports:
         reports.overview()
     after = samples(service)
@@ -103,7 +105,11 @@ def test_only_an_admin_key_and_the_token_may_read_them(service: Service) -> None
     assert scrape(service, TOKEN + "x").status_code == 401
     for key in (site.read_key, site.write_key):
         assert scrape(service, key).status_code == 403
-    reading = httpx.get(f"{service.url}/v1/properties/{site.id}/overview", headers={"Authorization": f"Bearer {TOKEN}"})
+    reading = httpx.get(
+        f"{service.url}/v1/properties/{site.id}/overview",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        verify=CERTIFICATES,
+    )
     assert reading.status_code == 401
 
 
@@ -130,7 +136,10 @@ def test_every_log_line_is_a_json_object_with_a_request_id_and_without_personal_
     site = service.new_site()
     headers = {"X-Write-Key": "no-key", "User-Agent": "Unheard-Of/77", "X-Forwarded-For": "203.0.113.77"}
     refused = httpx.post(
-        f"{service.url}/v1/events?who=me%40example.com", headers=headers, json={"property_id": site.id}
+        f"{service.url}/v1/events?who=me%40example.com",
+        headers=headers,
+        json={"property_id": site.id},
+        verify=CERTIFICATES,
     )
     request_id = refused.json()["request_id"]
     service.stop()

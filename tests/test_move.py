@@ -48,7 +48,7 @@ from moves import (
     watch,
     words_of,
 )
-from service import Service, sqlite_url
+from service import CERTIFICATES, Service, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -343,11 +343,12 @@ def test_nothing_acknowledged_is_missing_when_it_is_moved_under_load(served: Ser
         f"{served.url}/v1/events",
         headers={"Authorization": f"Bearer {site.write_key}"},
         json={"property_id": site.id, "events": [{"type": "pageview"}]},
+        verify=CERTIFICATES,
     )
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "moved to" in answer.json()["detail"]
-    assert httpx.get(f"{served.url}/readyz").status_code == 503
+    assert httpx.get(f"{served.url}/readyz", verify=CERTIFICATES).status_code == 503
     with pytest.raises(ApiError, match="was moved to"):
         served.new_site()
 
@@ -405,7 +406,7 @@ def takes_events(urls: Urls) -> bool:
     with events_of(urls) as events:
         try:
             # Not of the visitor who was erased: of that one nothing is stored.
-            return events.append([Batch(SHOP, [event(next(NUMBERS), visitor_id="new")])]) == [0]
+            return bool(events.append([Batch(SHOP, [event(next(NUMBERS), visitor_id="new")])]) == [0])
         except Refusal:
             return False
 

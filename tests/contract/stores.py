@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from contextlib import closing
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from clickmeter.model import Event
     from clickmeter.storage.protocol import EventStore, RolledEvents
 
-NUMBERS = count()
+NUMBERS = defaultdict[str, Any](count)
+"""Of the properties of each database: shards go by their ids, which must not depend on the tests before."""
 CACHE_MB = 1
 CURSOR_KEY = bytes(32)
 RECEIVED_AT = 1_780_000_000_000
@@ -63,7 +65,7 @@ class EventStores:
         self.open()
 
     def new_property(self, timezone: str = "UTC") -> Property:
-        property_ = Property(id=f"p{next(NUMBERS)}", name="Test", timezone=timezone, created_at=0)
+        property_ = Property(id=f"p{next(NUMBERS[self.url])}", name="Test", timezone=timezone, created_at=0)
         self.metadata.create_property(property_, [])
         return property_
 

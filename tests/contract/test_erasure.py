@@ -24,6 +24,7 @@ from clickmeter.storage.open import open_events, open_rollups
 from clickmeter.storage.protocol import BEGINNING
 from clickmeter.storage.segment import DAY_MS
 from files import files_of
+from service import CERTIFICATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,7 +289,7 @@ def test_only_an_administrator_erases_and_a_wrong_request_is_told(site: Site) ->
     url = f"{site.service.url}/v1/properties/{site.id}/erase"
 
     def post(key: str, body: Any) -> tuple[int, str]:
-        answer = httpx.post(url, headers={"Authorization": f"Bearer {key}"}, json=body)
+        answer = httpx.post(url, headers={"Authorization": f"Bearer {key}"}, json=body, verify=CERTIFICATES)
         return answer.status_code, answer.json().get("code", "")
 
     admin = site.service.admin_key

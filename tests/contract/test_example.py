@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from service import CERTIFICATES
+
 if TYPE_CHECKING:
     from service import Service, Site
 
@@ -27,7 +29,7 @@ EXAMPLE: dict[str, Any] = json.loads("""
 
 def post(site: Site, body: dict[str, Any], **headers: str) -> httpx.Response:
     authorization = {"Authorization": f"Bearer {site.write_key}"}
-    return httpx.post(f"{site.service.url}/v1/events", json=body, headers=authorization | headers)
+    return httpx.post(f"{site.service.url}/v1/events", json=body, headers=authorization | headers, verify=CERTIFICATES)
 
 
 def headline(site: Site) -> tuple[int | None, int | None, int | None]:

@@ -17,7 +17,7 @@ from clickmeter.query.time import today, zone
 from clickmeter.storage.open import open_metadata
 from clickmeter.web.salts import KEPT_MS
 from files import files_of
-from service import Service
+from service import CERTIFICATES, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +52,7 @@ def send(site: Site, *events: dict[str, Any], address: str = ADDRESSES[0], agent
         f"{site.service.url}/v1/events",
         headers={"X-Write-Key": site.write_key, "X-Forwarded-For": address, "User-Agent": agent},
         json={"property_id": site.id, "events": events},
+        verify=CERTIFICATES,
     )
     assert answer.status_code == 200, answer.text
     decoded: dict[str, Any] = answer.json()
@@ -136,6 +137,7 @@ def test_a_token_does_not_bring_back_who_somebody_is(proxied: Service) -> None:
             f"{proxied.url}/v1/events",
             headers={"X-Write-Key": signer(site).token(visitor_id="vouched"), "User-Agent": AGENT},
             json={"property_id": site.id, "events": [event("1")]},
+            verify=CERTIFICATES,
         )
         assert sent.status_code == 200, sent.text
         [found[identity]] = site.stored()
@@ -192,10 +194,14 @@ def test_of_an_address_is_stored_what_the_property_says(proxied: Service, policy
 def test_cookieless_and_addresses_contradict_each_other(proxied: Service) -> None:
     site = proxied.new_site(identity="cookieless")
     headers = {"Authorization": f"Bearer {proxied.admin_key}"}
-    answer = httpx.patch(f"{proxied.url}/v1/properties/{site.id}", headers=headers, json={"ip": "full"})
+    answer = httpx.patch(
+        f"{proxied.url}/v1/properties/{site.id}", headers=headers, json={"ip": "full"}, verify=CERTIFICATES
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")
     made = {"name": "x", "identity": "cookieless", "ip": "truncated"}
-    assert httpx.post(f"{proxied.url}/v1/properties", headers=headers, json=made).status_code == 422
+    assert (
+        httpx.post(f"{proxied.url}/v1/properties", headers=headers, json=made, verify=CERTIFICATES).status_code == 422
+    )
 
 
 def test_dropped_bots_are_accepted_and_filtered_and_not_stored(proxied: Service) -> None:

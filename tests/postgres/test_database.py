@@ -21,7 +21,7 @@ from bench.cluster import free_port
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import open_events, open_metadata
 from clickmeter.storage.postgres.events import WRITES, PostgresEvents
-from service import Service
+from service import CERTIFICATES, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def test_a_transaction_of_somebody_else_does_not_hold_up_rolling(postgres_url: s
 def test_settings_that_may_lose_events_are_told_or_overruled(own_cluster: Callable[..., Cluster], unsafe: str) -> None:
     service = Service(own_cluster(**{unsafe: "off"}).url("postgres"))
     service.start()
-    body = httpx.get(f"{service.url}/readyz").json()
+    body = httpx.get(f"{service.url}/readyz", verify=CERTIFICATES).json()
     service.stop()
     if unsafe == "synchronous_commit":
         # A session may turn that on for itself, and each of ours does.

@@ -31,7 +31,7 @@ from writing import query
 from clickmeter.errors import Refusal
 from clickmeter.storage.open import is_server_running, open_events, open_metadata, open_rollups
 from clickmeter_client import ApiError
-from service import Service, Site, sqlite_url
+from service import CERTIFICATES, Service, Site, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,6 +235,7 @@ class Pair:
                 params=httpx.QueryParams(urlencode(parameters(asked))),
                 headers={"Authorization": f"Bearer {site.read_key}"},
                 timeout=60,
+                verify=CERTIFICATES,
             )
             assert answer.status_code == 200
             bodies.append(answer.content)

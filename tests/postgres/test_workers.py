@@ -16,7 +16,7 @@ import pytest
 from clients import DAY, TS, under_load
 
 from clickmeter_client import ApiError
-from service import Service, Site, children_of, command_of
+from service import CERTIFICATES, Service, Site, children_of, command_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +139,9 @@ def test_processes_that_are_killed_are_replaced_and_lose_nothing_acknowledged(se
 
 def sample(service: Service, name: str) -> float:
     """A metric, as whichever process tells it."""
-    text = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.admin_key}"}).text
+    text = httpx.get(
+        f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.admin_key}"}, verify=CERTIFICATES
+    ).text
     [line] = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
     return float(line)
 
