@@ -33,7 +33,8 @@ CLICKHOUSE_VARIABLE = "CLICKMETER_TEST_CLICKHOUSE_URL"
 # The same histories on every machine and run; make test-long looks for new ones, many of them.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=5_000, print_blob=True)
-hypothesis.settings.load_profile(os.environ.get("CLICKMETER_TEST_EXAMPLES", "default"))
+PROFILE = os.environ.get("CLICKMETER_TEST_EXAMPLES", "default")
+hypothesis.settings.load_profile(PROFILE)
 
 
 @contextmanager
@@ -84,6 +85,23 @@ ENGINES = {"sqlite": sqlite, "postgres": postgres}
 """Those that keep everything, and whose events are rolled up by a process of ours."""
 APART = {"chdb": chdb} | ({"clickhouse": clickhouse} if CLICKHOUSE_VARIABLE in os.environ else {})
 """Those that keep events alone; servers only where there are some (`.ci/clickhouse`)."""
+SPARED = {"chdb"} if PROFILE == "default" else set[str]()
+"""Where every event and report is dear: the plain run tries less of the same there, the long run all of it."""
+SHARE = 10
+LEAST = 4
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on an engine that is spared, what does not depend on it or is asked by another test as well."""
+    left_out = [item for item in items if item.get_closest_marker("spared") and engine_of(item) in SPARED]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in {*left_out}]
+
+
+def engine_of(item: pytest.Item) -> str | None:
+    """The name of the engine that a test runs on, where it runs on several."""
+    called_with = getattr(item, "callspec", None)  # of what is parametrized alone
+    return called_with and called_with.params.get("engine")
 
 
 def require(package: str) -> None:
@@ -127,12 +145,30 @@ def service(engine: NewUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def own_service(engine: NewUrls, tmp_path: Path) -> Iterator[Service]:
+def share(engine: NewUrls, request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """Gives how many of so many histories or rounds are tried on this engine: all, or a tenth where it is spared."""
+    spared = engine_of(request.node) in SPARED
+    return lambda number: min(number, max(LEAST, number // SHARE)) if spared else number
+
+
+@pytest.fixture
+def new_service(engine: NewUrls, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts the server of one test, with the given settings."""
+    with ExitStack() as started:
+
+        def start(**settings: str) -> Service:
+            running = Service(*engine(tmp_path), **settings)
+            running.start()
+            started.callback(running.stop)
+            return running
+
+        yield start
+
+
+@pytest.fixture
+def own_service(new_service: Callable[..., Service]) -> Service:
     """A server for one test alone, which may stop, kill and restart it."""
-    running = Service(*engine(tmp_path))
-    running.start()
-    yield running
-    running.stop()
+    return new_service()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ AWKWARD = ["/100%", "/100", "/a_b", "/axb", "/a\\b", "/it's", '/"q"', "/{x:Strin
 EVERY_METRIC = ["events", "pageviews", "unique_visitors", "sessions", "bounce_rate", "avg_session_seconds"]
 
 
-@settings(max_examples=settings().max_examples // 2, suppress_health_check=SLOW)
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=SLOW)
 @given(sent=batches, asked=st.lists(questions(), min_size=5, max_size=5), zone=st.sampled_from(["UTC", "Asia/Kolkata"]))
 def test_reports_are_exact(
     stores: EventStores, sent: list[list[dict[str, Any]]], asked: list[tuple[str, dict[str, Any]]], zone: str

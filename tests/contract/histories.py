@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -47,95 +48,100 @@ METRICS = [
     "avg_session_seconds",
     "views_per_session",
 ]
+COMPARED = ["is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "like"]
 VALUES = ["/", "/a", "a", "A", "*a*", "/*", "spring", "Google", "pageview", "pro", "1", "desktop", "v", "é"]
 
 
 def maybe(values: list[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(st.none(), st.sampled_from(values))
+    """One of these as often as none."""
+    return st.sampled_from([None] * len(values) + values)
+
+
+# Made once: hypothesis takes longer to make a strategy and look at it than to draw from it.
+MINUTES = st.one_of(st.sampled_from([0, 1, -60, 60]), st.integers(-4_000, 4_000))
+MILLISECONDS = st.sampled_from([0, 1, 999])
 
 
 @st.composite
 def instants(draw: st.DrawFn) -> str:
     """Within three days of a change of the clocks, often at the same instant as another event."""
-    change = draw(st.sampled_from(CLOCK_CHANGES[:1]))
-    minutes = draw(st.one_of(st.sampled_from([0, 1, -60, 60]), st.integers(-4_000, 4_000)))
-    moment = change + timedelta(minutes=minutes, milliseconds=draw(st.sampled_from([0, 1, 999])))
+    moment = CLOCK_CHANGES[0] + timedelta(minutes=draw(MINUTES), milliseconds=draw(MILLISECONDS))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@st.composite
-def events(draw: st.DrawFn) -> dict[str, Any]:
-    utm = {
-        "source": draw(maybe(["google", "mail"])),
-        "medium": draw(maybe(["cpc"])),
-        "campaign": draw(maybe(CAMPAIGNS)),
+PAGE = st.fixed_dictionaries(
+    {
+        "url": maybe(["https://site.example/from-url?utm_term=t", "http://OTHER.example:8080/x"]),
+        "path": maybe(PATHS),
+        "title": maybe(["T", "t"]),
+        "referrer": maybe(REFERRERS),
     }
-    return {
-        "event_id": draw(st.sampled_from(EVENT_IDS)),
-        "type": draw(st.sampled_from(["pageview", "pageview", "pageview", "signup"])),
-        "ts": draw(instants()),
-        "context": {
-            "page": {
-                "url": draw(maybe(["https://site.example/from-url?utm_term=t", "http://OTHER.example:8080/x"])),
-                "path": draw(maybe(PATHS)),
-                "title": draw(maybe(["T", "t"])),
-                "referrer": draw(maybe(REFERRERS)),
-            },
-            "campaign": {"campaign_id": draw(maybe(["c1"])), "utm": utm},
-            "user_agent": draw(st.sampled_from([CHROME, CHROME, IPHONE, GOOGLEBOT])),
-            "language": draw(maybe(["de", "en-US"])),
-        },
-        "identity": {"visitor_id": draw(maybe(VISITORS)), "session_id": draw(maybe(SESSIONS))},
-        "data": draw(
-            st.sampled_from([{}, {"plan": "pro"}, {"plan": None, "n": 1}, {"n": True}, {"n": 1.5, "plan": ["x"]}])
+)
+UTM = st.fixed_dictionaries(
+    {"source": maybe(["google", "mail"]), "medium": maybe(["cpc"]), "campaign": maybe(CAMPAIGNS)}
+)
+EVENT = st.fixed_dictionaries(
+    {
+        "event_id": st.sampled_from(EVENT_IDS),
+        "type": st.sampled_from(["pageview", "pageview", "pageview", "signup"]),
+        "ts": instants(),
+        "context": st.fixed_dictionaries(
+            {
+                "page": PAGE,
+                "campaign": st.fixed_dictionaries({"campaign_id": maybe(["c1"]), "utm": UTM}),
+                "user_agent": st.sampled_from([CHROME, CHROME, IPHONE, GOOGLEBOT]),
+                "language": maybe(["de", "en-US"]),
+            }
         ),
+        "identity": st.fixed_dictionaries({"visitor_id": maybe(VISITORS), "session_id": maybe(SESSIONS)}),
+        "data": st.sampled_from([{}, {"plan": "pro"}, {"plan": None, "n": 1}, {"n": True}, {"n": 1.5, "plan": ["x"]}]),
     }
+)
 
 
-batches = st.lists(st.lists(events(), min_size=1, max_size=6), min_size=1, max_size=8)
+batches = st.lists(st.lists(EVENT, min_size=1, max_size=6), min_size=1, max_size=8)
 
 
-@st.composite
-def filters(draw: st.DrawFn) -> str:
-    dimension = draw(st.sampled_from(DIMENSIONS))
-    operator = draw(
-        st.sampled_from(
-            ["is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "like", "is_set", "is_not_set"]
-        )
-    )
-    value = "" if operator in {"is_set", "is_not_set"} else ":" + draw(st.sampled_from(VALUES))
-    return f"{dimension}:{operator}{value}"
+CONDITIONS = [f"{name}:{value}" for name in COMPARED for value in VALUES] + ["is_set", "is_not_set"] * len(VALUES)
+FILTERS = st.tuples(st.sampled_from(DIMENSIONS), st.sampled_from(CONDITIONS)).map(":".join)
+ENDPOINTS = st.sampled_from(["overview", "pages", "campaigns", "metrics", "metrics", "metrics"])
+FIRST_DAYS = st.sampled_from([FIRST_DAY + timedelta(days=days) for days in range(6)])
+LENGTHS = st.sampled_from([0, 1, None])
+"""Days that a range has beside its first; None for all there are."""
+SOME_METRICS = st.lists(st.sampled_from(METRICS), min_size=1, max_size=4, unique=True)
+SOME_DIMENSIONS = st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True)
+SOME_FILTERS = st.lists(FILTERS, max_size=3)
+TIMEZONE, COMPARE, TRUE = maybe(ZONES), maybe(["previous_period", "previous_year"]), maybe([True])
+INTERVAL, FILL = maybe(["hour", "day", "week", "month", "year"]), maybe(["none"])
+LIMITS = st.sampled_from([1, 2, 50])
 
 
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """An endpoint, and the arguments of the client's method for it."""
-    endpoint = draw(st.sampled_from(["overview", "pages", "campaigns", "metrics", "metrics", "metrics"]))
-    first = FIRST_DAY + timedelta(days=draw(st.integers(0, 5)))
-    last = draw(st.sampled_from([first, first + timedelta(days=1), LAST_DAY])) if first < LAST_DAY else first
-    metrics = draw(st.lists(st.sampled_from(METRICS), min_size=1, max_size=4, unique=True))
+    endpoint, first, days, metrics = draw(ENDPOINTS), draw(FIRST_DAYS), draw(LENGTHS), draw(SOME_METRICS)
+    last = LAST_DAY if days is None else first + timedelta(days=days)
     asked: dict[str, Any] = {"from_": first, "to": last, "metrics": metrics}
-    asked["timezone"] = draw(maybe(ZONES))
-    asked["filters"] = draw(st.lists(filters(), max_size=3)) or None
-    asked["include_bots"] = draw(maybe([True]))
-    asked["compare"] = draw(maybe(["previous_period", "previous_year"]))
+    asked["timezone"] = draw(TIMEZONE)
+    asked["filters"] = draw(SOME_FILTERS) or None
+    asked["include_bots"] = draw(TRUE)
+    asked["compare"] = draw(COMPARE)
     group_by: list[str] = {"pages": ["path"], "campaigns": ["campaign"]}.get(endpoint, [])
     if endpoint == "metrics":
-        asked["interval"] = draw(maybe(["hour", "day", "week", "month", "year"]))
-        asked["fill"] = draw(maybe(["none"]))
-        group_by = draw(st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True))
+        asked["interval"] = draw(INTERVAL)
+        asked["fill"] = draw(FILL)
+        group_by = draw(SOME_DIMENSIONS)
         asked["group_by"] = group_by or None
     if endpoint != "overview":
-        asked["limit"] = draw(st.sampled_from([1, 2, 50]))
-        asked["order_by"] = draw(orders([*metrics, *group_by, *(["time"] if asked.get("interval") else [])])) or None
+        asked["limit"] = draw(LIMITS)
+        asked["order_by"] = draw(orders(*metrics, *group_by, *(["time"] if asked.get("interval") else []))) or None
     return endpoint, {name: value for name, value in asked.items() if value is not None}
 
 
-def orders(names: list[str]) -> st.SearchStrategy[list[str]]:
-    signed = st.tuples(st.sampled_from(["", "-"]), st.sampled_from(names))
-    return st.lists(signed, max_size=2, unique_by=lambda pair: pair[1]).map(
-        lambda pairs: ["".join(pair) for pair in pairs]
-    )
+@cache
+def orders(*names: str) -> st.SearchStrategy[list[str]]:
+    signed = st.sampled_from([sign + name for name in names for sign in ("", "-")])
+    return st.lists(signed, max_size=2, unique_by=lambda name: name.removeprefix("-"))
 
 
 def expected_after(sent: list[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from clickmeter_client import ApiError, Unreachable, new_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service import Service, Site
 
 ROUNDS = 20
@@ -69,11 +71,14 @@ def finish(clients: list[Client], stopping: threading.Event) -> None:
         assert not client.is_alive()
 
 
-def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(own_service: Service) -> None:
+def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
+    own_service: Service, share: Callable[[int], int]
+) -> None:
     site = own_service.new_site()
+    rounds = share(ROUNDS)
     sent: set[str] = set()
     acknowledged: set[str] = set()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         clients, stopping = load(site)
         await_acknowledgement(clients)
         time.sleep(0.15 + 0.02 * (number % 5))
@@ -83,7 +88,7 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(own_se
         sent.update(id_ for client in clients for id_ in client.sent)
         acknowledged.update(id_ for client in clients for id_ in client.acknowledged)
     stored = Counter(event["event_id"] for event in site.stored())
-    assert len(acknowledged) > ROUNDS * CLIENTS
+    assert len(acknowledged) > rounds * CLIENTS
     assert acknowledged <= stored.keys() <= sent
     assert set(stored.values()) == {1}
     with site.reports() as reports:

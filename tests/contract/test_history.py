@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service import Service, Site
 
 HISTORIES = max(200, settings().max_examples)
+SLOW = [HealthCheck.data_too_large, HealthCheck.too_slow]
 Question = tuple[Any, dict[str, Any]]
 Batches = list[list[dict[str, Any]]]
 
@@ -65,35 +68,39 @@ def flat(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in flat(item)] if isinstance(value, list) else [value]
 
 
-@settings(max_examples=HISTORIES, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
-@given(
-    sent=batches, asked=st.lists(questions(), min_size=20, max_size=20), zone=st.sampled_from(["UTC", "Asia/Kolkata"])
-)
-def test_reports_equal_a_count_of_what_was_sent(
-    service: Service, sent: Batches, asked: list[Question], zone: str
-) -> None:
-    site = service.new_site(timezone=zone)
-    send(site, sent)
-    check_answers(site, check_stored(site, sent), asked)
+def test_reports_equal_a_count_of_what_was_sent(service: Service, share: Callable[[int], int]) -> None:
+    @settings(max_examples=share(HISTORIES), suppress_health_check=SLOW)
+    @given(
+        sent=batches,
+        asked=st.lists(questions(), min_size=20, max_size=20),
+        zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
+    )
+    def check(sent: Batches, asked: list[Question], zone: str) -> None:
+        site = service.new_site(timezone=zone)
+        send(site, sent)
+        check_answers(site, check_stored(site, sent), asked)
+
+    check()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
-@given(sent=batches, order=st.randoms(use_true_random=False), asked=questions())
-def test_sending_again_in_any_order_changes_nothing(
-    service: Service, sent: Batches, order: Any, asked: Question
-) -> None:
-    site = service.new_site()
-    send(site, sent)
-    before = site.stored()
-    with site.reports() as reports:
-        answered = reports.raw(asked[0], **asked[1])
-        again = [event | {"ts": "2026-03-27T00:00:00Z", "type": "other"} for batch in sent for event in batch]
-        order.shuffle(again)
-        with site.sender() as sender:
-            result = sender.post_events(again)
-        assert (result.accepted, result.duplicates) == (len(again), len(again))
-        assert site.stored() == before
-        assert reports.raw(asked[0], **asked[1]) == answered
+def test_sending_again_in_any_order_changes_nothing(service: Service, share: Callable[[int], int]) -> None:
+    @settings(max_examples=share(25), suppress_health_check=SLOW)
+    @given(sent=batches, order=st.randoms(use_true_random=False), asked=questions())
+    def check(sent: Batches, order: Any, asked: Question) -> None:
+        site = service.new_site()
+        send(site, sent)
+        before = site.stored()
+        with site.reports() as reports:
+            answered = reports.raw(asked[0], **asked[1])
+            again = [event | {"ts": "2026-03-27T00:00:00Z", "type": "other"} for batch in sent for event in batch]
+            order.shuffle(again)
+            with site.sender() as sender:
+                result = sender.post_events(again)
+            assert (result.accepted, result.duplicates) == (len(again), len(again))
+            assert site.stored() == before
+            assert reports.raw(asked[0], **asked[1]) == answered
+
+    check()
 
 
 def test_the_same_ids_in_two_properties_are_different_events(service: Service) -> None:
@@ -122,7 +129,7 @@ def test_a_restart_between_changes_nothing(
 
 
 @pytest.mark.parametrize("endpoint", ["overview", "pages", "campaigns"])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=SLOW)
 @given(sent=batches)
 def test_the_presets_are_metrics(service: Service, endpoint: Any, sent: Batches) -> None:
     site = service.new_site()

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from service import Service, Site
 
 
+# Decided before events are stored or counted, and so the same on every engine.
+pytestmark = pytest.mark.spared
+
+
 @pytest.fixture(scope="module")
 def wire(service: Service) -> Iterator[Wire]:
     with Wire(service) as connected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +21,7 @@ from clickmeter.web.limits import (
 from clickmeter.web.problems import RateLimited, problem_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx
 
@@ -31,24 +30,10 @@ if TYPE_CHECKING:
 EVENT = '{"type": "pageview"}'
 
 
-@contextmanager
-def restarted(service: Service, **settings: str) -> Iterator[Service]:
-    """The same store behind a server with other settings."""
-    service.stop()
-    running = service.twin(**settings)
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
 @pytest.fixture
-def limited(own_service: Service) -> Iterator[Service]:
+def limited(new_service: Callable[..., Service]) -> Service:
     """A server that counts, and believes what the tests say their addresses are."""
-    settings = {"CLICKMETER_RATE_LIMIT": "on", "CLICKMETER_TRUSTED_PROXIES": "127.0.0.1"}
-    with restarted(own_service, **settings) as running:
-        yield running
+    return new_service(CLICKMETER_RATE_LIMIT="on", CLICKMETER_TRUSTED_PROXIES="127.0.0.1")
 
 
 @pytest.fixture
@@ -133,9 +118,10 @@ def guess_from(wire: Wire, site: Site, forwarded_for: str) -> int:
     return wire.http.post("/v1/events", content=batch(site.id, EVENT), headers=headers).status_code
 
 
-def test_nobody_is_believed_who_is_no_proxy(own_service: Service) -> None:
+def test_nobody_is_believed_who_is_no_proxy(new_service: Callable[..., Service]) -> None:
     """Without trusted proxies the peer is the client, whatever the headers say."""
-    with restarted(own_service, CLICKMETER_RATE_LIMIT="on") as running, Wire(running) as wire:
+    running = new_service(CLICKMETER_RATE_LIMIT="on")
+    with Wire(running) as wire:
         site = running.new_site()
         answers = [guess(wire, site, f"198.51.100.{number}") for number in range(FAILED_CREDENTIALS.burst + 3)]
         assert_limited(answers[-1], FAILED_CREDENTIALS)

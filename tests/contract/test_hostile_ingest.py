@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service import Service, Site
 
 KEPT = [*TIMES, *URLS, *TEXTS, *OPEN]
+LARGE, AT_ONCE = 50_000, 25
 BEFORE, AFTER = event(event_id="before"), event(event_id="after")
 
 
@@ -49,6 +50,7 @@ def test_every_case_has_a_name_of_its_own() -> None:
     assert len(names) >= 300
 
 
+@pytest.mark.spared
 @pytest.mark.parametrize("case", BODIES, ids=named)
 def test_a_body(wire: Wire, shared_site: Site, case: Body) -> None:
     answer = wire.post(shared_site, case.for_property(shared_site.id), headers=case.headers)
@@ -60,6 +62,7 @@ def test_a_body(wire: Wire, shared_site: Site, case: Body) -> None:
     wire.assert_alive(shared_site)
 
 
+@pytest.mark.spared
 @pytest.mark.parametrize("case", REJECTED, ids=named)
 def test_an_event_is_rejected_and_its_neighbours_are_stored(wire: Wire, service: Service, case: EventCase) -> None:
     site = service.new_site()
@@ -72,6 +75,7 @@ def test_an_event_is_rejected_and_its_neighbours_are_stored(wire: Wire, service:
     wire.assert_alive(site)
 
 
+@pytest.mark.spared
 @pytest.mark.parametrize("case", KEPT, ids=named)
 def test_an_event_is_kept(wire: Wire, service: Service, case: EventCase) -> None:
     site = service.new_site()
@@ -79,9 +83,28 @@ def test_an_event_is_kept(wire: Wire, service: Service, case: EventCase) -> None
     assert (answer["accepted"], answer["rejected"]) == (3, 0), answer
     assert answer.get("adjusted", 0) == case.adjusted
     _, row, _ = site.stored()
-    expected = {name: row["received_at"] if value is RECEIVED else value for name, value in case.stored.items()}
-    assert {name: row[name] for name in expected} == expected
+    assert_kept(row, case)
     wire.assert_alive(site)
+
+
+def assert_kept(row: dict[str, Any], case: EventCase) -> None:
+    expected = {name: row["received_at"] if value is RECEIVED else value for name, value in case.stored.items()}
+    assert {name: row[name] for name in expected} == expected, case.id
+
+
+def test_all_of_these_are_kept_and_rejected_side_by_side(wire: Wire, service: Service) -> None:
+    """What the tests of one event each show, in few requests: all that is asked of an engine where those are spared."""
+    site = service.new_site()
+    cases = sorted([*REJECTED, *KEPT], key=lambda case: len(case.event))
+    small = [case for case in cases if len(case.event) <= LARGE]
+    groups = [small[at : at + AT_ONCE] for at in range(0, len(small), AT_ONCE)]
+    for sent in [*groups, *([case] for case in cases[len(small) :])]:
+        answer = wire.post(site, batch(site.id, *(case.event for case in sent))).json()
+        told = [(error["index"], error["code"]) for error in answer["errors"]]
+        assert told == [(number, case.code) for number, case in enumerate(sent) if case.code]
+        assert answer["accepted"] == len(sent) - len(told)
+    for row, case in zip(site.stored(), [case for case in cases if not case.code], strict=True):
+        assert_kept(row, case)
 
 
 def test_every_refusal_is_a_problem_that_the_page_may_read_within_a_second(wire: Wire, shared_site: Site) -> None:

@@ -62,6 +62,7 @@ splices = st.tuples(st.integers(0, 2_000), st.integers(0, 20), st.binary(max_siz
 quotes = st.sampled_from(PIECES)
 
 
+@pytest.mark.spared
 @given(damage=st.lists(splices | st.tuples(st.integers(0, 2_000), st.integers(0, 3), quotes), min_size=1, max_size=4))
 def test_any_bytes_are_understood_or_refused(
     wire: Wire, shared_site: Site, damage: list[tuple[int, int, bytes]]

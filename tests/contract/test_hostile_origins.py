@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 EVENT = '{"type": "pageview"}'
 
 
+# Decided before events are stored or counted, and so the same on every engine.
+pytestmark = pytest.mark.spared
+
+
 @pytest.fixture(scope="module")
 def wire(service: Service) -> Iterator[Wire]:
     with Wire(service) as connected:
