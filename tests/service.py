@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -113,15 +114,23 @@ class Service:
         self._reader.join(STOP_SECONDS)
         return code
 
+    def child(self, command: str | re.Pattern[str]) -> int:
+        """One of the server's own processes, as soon as there is one: it is started again when it dies."""
+        give_up_at = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up_at:
+            for pid in children_of(self.pid):
+                if re.search(command, command_of(pid)):
+                    return pid
+            time.sleep(0.02)
+        raise AssertionError(f"The server has no process {command}.")
+
     def kill_child(self, module: str) -> None:
         """End one of the server's own processes, as an operator's mistake or the kernel would."""
-        child = next(pid for pid in children_of(self.pid) if module in command_of(pid))
-        os.kill(child, signal.SIGKILL)
+        os.kill(self.child(module), signal.SIGKILL)
 
     def kill_storing(self) -> None:
         """End the process that stores events, whichever it is here."""
-        [child] = [pid for pid in children_of(self.pid) if STORING.search(command_of(pid))]
-        os.kill(child, signal.SIGKILL)
+        os.kill(self.child(STORING), signal.SIGKILL)
 
     def twin(self, **settings: str) -> Service:
         """Another server of the same database, on a port of its own; not started."""

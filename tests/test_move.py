@@ -373,7 +373,8 @@ def moved_while_storing(old: Urls, new: Urls) -> tuple[list[int], set[str]]:
     storing.start()
     until(lambda: acknowledged)
     finish(old, new)
-    time.sleep(0.3)
+    before = len(acknowledged)
+    until(lambda: len(acknowledged) > before or not storing.is_alive())
     stopping.set()
     storing.join()
     return acknowledged, {one.event_id for one in held(new)[1][SHOP]}

@@ -59,6 +59,7 @@ def run(language: str, own: Signer, directory: Path = ROOT) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.spared
 @pytest.mark.parametrize("language", PRINTED)
 def test_a_recipe_signs_what_the_server_takes(service: Service, language: str, request: pytest.FixtureRequest) -> None:
     site = service.new_site()
@@ -75,6 +76,7 @@ def test_a_recipe_signs_what_the_server_takes(service: Service, language: str, r
     assert [row["visitor_id"] for row in site.stored()] == ["v_1", "v_1"]
 
 
+@pytest.mark.spared
 def test_a_recipe_with_another_key_would_be_noticed(service: Service) -> None:
     site = service.new_site()
     own = signer(site)

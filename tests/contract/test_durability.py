@@ -98,7 +98,8 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
 def test_terminating_answers_what_it_has_taken(own_service: Service) -> None:
     site = own_service.new_site()
     clients, stopping = load(site)
-    time.sleep(0.5)
+    await_acknowledgement(clients)
+    time.sleep(0.2)
     assert own_service.stop() == 128 + 15
     finish(clients, stopping)
     own_service.start()
@@ -112,6 +113,7 @@ def test_terminating_answers_what_it_has_taken(own_service: Service) -> None:
 def test_a_killed_storing_process_is_started_again_and_nothing_is_lost(own_service: Service) -> None:
     site = own_service.new_site()
     clients, stopping = load(site)
+    await_acknowledgement(clients)
     for _ in range(3):
         time.sleep(0.4)
         own_service.kill_storing()

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from clickmeter.cli import commands
 from clickmeter.storage.open import open_events, open_rollups
-from service import children_of, command_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,29 +30,18 @@ ROUNDS = 25
 SECONDS = 30
 
 
-def rolling_process(service: Service) -> int:
-    """The process that rolls up, as soon as there is one: it is started again when it dies."""
-    give_up_at = time.monotonic() + SECONDS
-    while time.monotonic() < give_up_at:
-        for pid in children_of(service.pid):
-            if ROLLING in command_of(pid):
-                return pid
-        time.sleep(0.02)
-    raise AssertionError("Nothing rolls up.")
-
-
 def leave(service: Service, number: int) -> None:
     """The process rolls up, as ever."""
 
 
 def kill_now_and_then(service: Service, number: int) -> None:
     if number % 5 == 0:
-        os.kill(rolling_process(service), signal.SIGKILL)
+        os.kill(service.child(ROLLING), signal.SIGKILL)
 
 
 def stop_and_go(service: Service, number: int) -> None:
     """Stopped for five rounds, then for five not."""
-    os.kill(rolling_process(service), signal.SIGCONT if number // 5 % 2 else signal.SIGSTOP)
+    os.kill(service.child(ROLLING), signal.SIGCONT if number // 5 % 2 else signal.SIGSTOP)
 
 
 @contextmanager
@@ -60,7 +50,7 @@ def continued(service: Service) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(rolling_process(service), signal.SIGCONT)
+        os.kill(service.child(ROLLING), signal.SIGCONT)
 
 
 @pytest.mark.parametrize("disturb", [leave, kill_now_and_then, stop_and_go])
@@ -86,7 +76,7 @@ def test_an_event_whose_rolling_up_is_cut_short_is_in_the_next_report(rolling_se
     with site.sender() as sender, site.reports() as reports:
         for number in range(8):
             batch = [{"type": "pageview", "ts": f"{DAY}T10:00:00Z"} for _ in range(900)]
-            child = rolling_process(rolling_service)
+            child = rolling_service.child(ROLLING)
             sender.post_events(batch)
             events += len(batch)
             # A report asks for a stint; it is killed somewhere within it, a little later each time.
@@ -115,8 +105,9 @@ def command(service: Service, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def status(service: Service) -> dict[str, Any]:
-    done = command(service, "status", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
+    """What the command says, which is asked so often that a process of its own each time would be most of the test."""
+    done = CliRunner().invoke(commands, ["rollup", "status", "--json", "--database-url", service.database_url])
+    assert (done.exit_code, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -153,7 +144,7 @@ def test_status_says_what_is_rolled_up_and_what_is_not(rolling_service: Service)
     send(site, 30)
     assert status(rolling_service)["behind"] == 0
     with continued(rolling_service):
-        os.kill(rolling_process(rolling_service), signal.SIGSTOP)
+        os.kill(rolling_service.child(ROLLING), signal.SIGSTOP)
         send(site, 5, prefix="more")
         behind = status(rolling_service)
         assert behind["events"] == 30
