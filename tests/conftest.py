@@ -93,9 +93,9 @@ LEAST = 4
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, on an engine that is spared, what does not depend on it or is asked by another test as well."""
-    left_out = [item for item in items if item.get_closest_marker("spared") and engine_of(item) in SPARED]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in {*left_out}]
+    left_out = {item for item in items if item.get_closest_marker("spared") and engine_of(item) in SPARED}
+    config.hook.pytest_deselected(items=[*left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 def engine_of(item: pytest.Item) -> str | None:

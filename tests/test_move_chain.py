@@ -103,7 +103,7 @@ def moved(source: Urls, destination: Urls, *, kills: int, chosen: random.Random)
     while True:
         running = process(*words_of(source, destination), "--finish")
         try:
-            _, said = running.communicate(timeout=SECONDS if killed == kills else 0.6 + chosen.random())
+            _, said = running.communicate(timeout=SECONDS if killed == kills else 0.3 + chosen.random() / 2)
         except subprocess.TimeoutExpired:
             running.kill()
             running.communicate()
