@@ -407,9 +407,10 @@ def takes_events(urls: Urls) -> bool:
     with events_of(urls) as events:
         try:
             # Not of the visitor who was erased: of that one nothing is stored.
-            return bool(events.append([Batch(SHOP, [event(next(NUMBERS), visitor_id="new")])]) == [0])
+            duplicates: list[int | None] = events.append([Batch(SHOP, [event(next(NUMBERS), visitor_id="new")])])
         except Refusal:
             return False
+    return duplicates == [0]
 
 
 def test_a_finish_that_was_killed_is_gone_on_with(old: Urls, new: Urls) -> None:

@@ -18,7 +18,8 @@ from clickmeter.ingest.envelope import Envelope
 from clickmeter.query import fields
 from clickmeter.web.app import INGEST, ROUTES
 from clickmeter.web.openapi import document
-from clickmeter.web.operations import OPERATIONS, PARAMETERS
+from clickmeter.web.operations import OPERATIONS
+from clickmeter.web.parameters import PARAMETERS
 
 CHECKED_IN = Path(__file__).parent.parent / "docs" / "openapi.json"
 ENDPOINTS = (INGEST, *ROUTES)

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -163,3 +164,11 @@ class Peer:
 
 def _header_names(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def arrived(peer: Peer, requests: int) -> bool:
+    """Whether that many requests arrive within five seconds, without any flush."""
+    until = time.monotonic() + 5
+    while len(peer.asked) < requests and time.monotonic() < until:
+        time.sleep(0.005)
+    return len(peer.asked) >= requests

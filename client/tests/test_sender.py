@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scripted_peer import arrived
 
 from clickmeter_client import ApiError, Failure, Unreachable
 
@@ -23,14 +20,6 @@ if TYPE_CHECKING:
     from clickmeter_client import EventSender
 
     SenderTo = Callable[..., EventSender]
-
-
-def arrived(peer: Peer, requests: int) -> bool:
-    """Whether that many requests arrive within five seconds, without any flush."""
-    until = time.monotonic() + 5
-    while len(peer.asked) < requests and time.monotonic() < until:
-        time.sleep(0.005)
-    return len(peer.asked) >= requests
 
 
 def test_a_pageview_arrives_with_its_credential_and_a_uuid7(peer: Peer, sender_to: SenderTo) -> None:
@@ -165,17 +154,6 @@ def test_flush_does_not_linger(peer: Peer, sender_to: SenderTo) -> None:
     assert len(peer.asked) == 1
 
 
-def test_flush_gives_up_waiting_but_not_the_event(peer: Peer, sender_to: SenderTo) -> None:
-    go = threading.Event()
-    peer.then_accept(hold=go)
-    sender = sender_to(on_error=pytest.fail)
-    sender.track("a")
-    assert not sender.flush(0.1)
-    go.set()
-    assert sender.flush(5)
-    assert len(peer.asked) == 1
-
-
 def test_large_bodies_are_compressed_and_small_ones_not(peer: Peer, sender_to: SenderTo) -> None:
     sender = sender_to()
     sender.track("a")
@@ -187,72 +165,6 @@ def test_large_bodies_are_compressed_and_small_ones_not(peer: Peer, sender_to: S
     assert large.headers["Content-Encoding"] == "gzip"
     assert large.sent_bytes < 1000
     assert large.events[0]["data"]["text"] == "x" * 10_000
-
-
-def test_when_full_new_events_are_dropped_and_counted(peer: Peer, sender_to: SenderTo) -> None:
-    told: list[Failure] = []
-    go = threading.Event()
-    peer.then_accept(hold=go)
-    sender = sender_to(queue_events=3, on_error=told.append)
-    ids = [sender.track("a") for _ in range(10)]
-    assert [event_id is None for event_id in ids] == [False] * 3 + [True] * 7
-    go.set()
-    assert sender.flush(5)
-    assert peer.accepted_ids == ids[:3]
-    assert [(failure.reason, failure.count) for failure in told] == [("queue_full", 7)]
-    assert sender.track("b") is not None, "there is room again"
-
-
-def test_the_queue_is_bounded_in_bytes_too(peer: Peer, sender_to: SenderTo) -> None:
-    go = threading.Event()
-    peer.then_accept(hold=go)
-    sender = sender_to(queue_bytes=50_000, batch_bytes=10_000, linger=60)
-    ids = [sender.track("a", data={"text": "x" * 8000}) for _ in range(20)]
-    assert 5 <= sum(event_id is not None for event_id in ids) <= 8
-    go.set()
-
-
-def test_when_full_the_caller_can_be_made_to_wait(peer: Peer, sender_to: SenderTo) -> None:
-    sender = sender_to(queue_events=5, batch_events=2, when_full="block", on_error=pytest.fail)
-    ids = [sender.track("a") for _ in range(100)]
-    assert sender.flush(5)
-    assert None not in ids
-    assert peer.accepted_ids == ids
-
-
-def test_close_sends_what_is_left_and_takes_no_more(peer: Peer, sender_to: SenderTo) -> None:
-    with sender_to(linger=60) as sender:
-        ids = [sender.track("a") for _ in range(3)]
-    assert peer.accepted_ids == ids
-    with pytest.raises(RuntimeError, match="closed"):
-        sender.track("b")
-    assert sender.close()
-
-
-def test_close_in_time_limit_tells_what_was_not_answered(peer: Peer, sender_to: SenderTo) -> None:
-    told: list[Failure] = []
-    go = threading.Event()
-    peer.then_refuse(422, "invalid_field", hold=go)
-    sender = sender_to(on_error=told.append, batch_events=2)
-    ids = [sender.track("a") for _ in range(5)]
-    assert not sender.close(timeout=0.2)
-    assert [(failure.reason, failure.count) for failure in told] == [("closed", 5)]
-    assert [event["event_id"] for event in told[0].events] == ids
-    go.set()
-    time.sleep(0.1)
-    assert len(told) == 1, "the batch that was on its way is told once, whatever its answer"
-
-
-def test_close_does_not_wait_for_a_retry_it_cannot_reach(peer: Peer, sender_to: SenderTo) -> None:
-    told: list[Failure] = []
-    peer.then_refuse(503, "overloaded", headers={"Retry-After": "60"})
-    sender = sender_to(on_error=told.append)
-    sender.track("a")
-    assert arrived(peer, 1)
-    begin = time.monotonic()
-    sender.close(timeout=5)
-    assert time.monotonic() - begin < 10
-    assert [failure.reason for failure in told] == ["closed"]
 
 
 def test_a_failing_on_error_does_not_stop_the_sender(
@@ -316,79 +228,3 @@ def test_many_threads_lose_nothing(peer: Peer, sender_to: SenderTo) -> None:
     assert sender.flush(10)
     assert None not in ids
     assert sorted(peer.accepted_ids) == sorted(one for one in ids if one is not None)
-
-
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def test_events_are_sent_when_the_interpreter_ends(peer: Peer) -> None:
-    ended = run(
-        """
-        import sys
-        from clickmeter_client import EventSender
-        sender = EventSender(sys.argv[1], property_id="prop_1", write_key="cm_w_key", linger=60)
-        for _ in range(3):
-            print(sender.track("a"))
-        """,
-        peer.url,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert peer.accepted_ids == ended.stdout.split()
-    assert len(peer.accepted_ids) == 3
-
-
-def test_an_unhandled_exception_ends_with_a_flush_too(peer: Peer) -> None:
-    ended = run(
-        """
-        import sys
-        from clickmeter_client import EventSender
-        sender = EventSender(sys.argv[1], property_id="prop_1", write_key="cm_w_key", linger=60)
-        sender.track("a")
-        raise SystemExit("stop")
-        """,
-        peer.url,
-    )
-    assert (ended.returncode, ended.stderr) == (1, "stop\n")
-    assert len(peer.accepted_ids) == 1
-
-
-def test_a_dead_server_delays_the_end_no_longer_than_allowed() -> None:
-    begin = time.monotonic()
-    ended = run(
-        """
-        from clickmeter_client import EventSender
-        sender = EventSender("http://127.0.0.1:1", property_id="p", write_key="k", linger=60, close_timeout=0.5)
-        sender.track("a")
-        """
-    )
-    assert ended.returncode == 0
-    assert "1 event(s) lost (closed)" in ended.stderr
-    assert time.monotonic() - begin < 10
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_after_a_fork_parent_and_child_send_their_own(peer: Peer) -> None:
-    ended = run(
-        """
-        import os, sys
-        from clickmeter_client import EventSender
-        sender = EventSender(sys.argv[1], property_id="prop_1", write_key="cm_w_key", linger=60)
-        sender.track("a", event_id="parent-before")
-        child = os.fork()
-        if child == 0:
-            sender.track("a", event_id="child")
-            os._exit(0 if sender.flush(5) else 1)
-        sender.track("a", event_id="parent-after")
-        sys.exit(os.waitpid(child, 0)[1])
-        """,
-        peer.url,
-    )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert sorted(asked.ids for asked in peer.asked) == [["child"], ["parent-before", "parent-after"]]

@@ -97,6 +97,14 @@ def spread(shards: ShardsFront, property_: Property) -> EventStores:
     return EventStores(shards.database_url, f"{shards.url}&spread={property_.id},other")
 
 
+def two_of_a_large_one(shards: ShardsFront) -> tuple[Property, EventStores, EventStores]:
+    """A large property, and the stores of two who know that it is."""
+    stores = EventStores(shards.database_url, shards.url)
+    large = stores.new_property()
+    stores.close()
+    return large, spread(shards, large), spread(shards, large)
+
+
 @settings(max_examples=4, suppress_health_check=SLOW)
 @given(sent=batches, asked=st.lists(questions(), min_size=8, max_size=8))
 def test_reports_over_two_shards_are_exact(
@@ -192,10 +200,7 @@ def test_a_list_of_shards_in_another_order_is_refused(shards: ShardsFront) -> No
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("times", [3, LOST])
 def test_a_lost_connection_to_a_shard_loses_and_doubles_nothing(shards: ShardsFront, when: str, times: int) -> None:
-    stores = EventStores(shards.database_url, shards.url)
-    large = stores.new_property()
-    stores.close()
-    stores, other = spread(shards, large), spread(shards, large)
+    large, stores, other = two_of_a_large_one(shards)
     ids = [f"e{number}" for number in range(20)]
     shards.fail(when, times=times, match="INSERT INTO `clicks`.`events_local`")
     if times == LOST:
@@ -212,10 +217,7 @@ def test_a_lost_connection_to_a_shard_loses_and_doubles_nothing(shards: ShardsFr
 
 
 def test_an_insert_that_comes_too_late_changes_nothing_on_a_shard(shards: ShardsFront) -> None:
-    stores = EventStores(shards.database_url, shards.url)
-    large = stores.new_property()
-    stores.close()
-    stores, other = spread(shards, large), spread(shards, large)
+    large, stores, other = two_of_a_large_one(shards)
     ids = [f"e{number}" for number in range(20)]
     shards.fail("held", times=LOST, match="INSERT INTO `clicks`.`events_local`")
     with pytest.raises(Refusal):
@@ -293,10 +295,7 @@ def test_if_the_writers_of_a_shard_took_no_turns_an_id_would_be_stored_twice(
 
 
 def test_whatever_is_read_in_order_of_arrival_misses_nothing_that_comes_later(shards: ShardsFront) -> None:
-    stores = EventStores(shards.database_url, shards.url)
-    large = stores.new_property()
-    stores.close()
-    stores, other = spread(shards, large), spread(shards, large)
+    large, stores, other = two_of_a_large_one(shards)
     seen, whole, after, position = [], [], 0, 0
     for number in range(12):
         append(other if number % 3 else stores, large, f"e{number}")

@@ -7,12 +7,9 @@ from typing import Literal
 import msgspec
 
 from clickmeter.errors import Refusal
-from clickmeter.model import Key, Property, Rejections
 
 RETRY_SECONDS = 5
 """What clients are told to wait while a database takes nothing."""
-OWN_SECRETS = frozenset({"events identity", "visitor key"})
-"""Secrets of what is stored in one place alone, which stay there."""
 MARK_BITS = 28
 """Of a received_at, so many tell days apart, and add up without overflowing."""
 
@@ -46,42 +43,6 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         if self.phase == "moved":
             return f"This database was moved to {self.other}; what it answers is of the past."
         return f"This database is being moved to {self.other}; send again in a moment."
-
-
-class StoredProperty(msgspec.Struct, frozen=True):
-    """A property with what is kept of it beside its settings."""
-
-    property: Property
-    deleted_at: int | None
-    erasures: int
-
-
-class Erasure(msgspec.Struct, frozen=True):
-    """That a visitor, of whom a keyed hash is left, was erased at an instant."""
-
-    property_id: str
-    visitor: bytes
-    erased_at: int
-
-
-class Salt(msgspec.Struct, frozen=True):
-    """The salt of a property's day."""
-
-    property_id: str
-    day: str
-    salt: bytes
-    created_at: int
-
-
-class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a metadata store holds, each list in the order of its keys; deleted properties and their keys, too."""
-
-    properties: list[StoredProperty]
-    keys: list[Key]
-    secrets: dict[str, bytes]
-    erasures: list[Erasure]
-    rejections: list[Rejections]
-    salts: list[Salt]
 
 
 def require_open(reason: str | None) -> None:

@@ -15,7 +15,8 @@ from clickmeter.errors import CODES
 from clickmeter.properties import SETTINGS
 from clickmeter.query import fields
 from clickmeter.web.descriptions import FIELDS
-from clickmeter.web.operations import ANY_KEY, ANY_PATH, ANY_REQUEST, CSV, JSON, NDJSON, OPERATIONS, PARAMETERS
+from clickmeter.web.operations import ANY_KEY, ANY_PATH, ANY_REQUEST, CSV, JSON, NDJSON, OPERATIONS
+from clickmeter.web.parameters import PARAMETERS
 from clickmeter.web.reports import NEXT_CURSOR
 from clickmeter.web.shapes import SHAPES
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clickmeter.web.app import Endpoint
-    from clickmeter.web.operations import Operation, Parameter
+    from clickmeter.web.operations import Operation
+    from clickmeter.web.parameters import Parameter
 
 Object = dict[str, Any]
 

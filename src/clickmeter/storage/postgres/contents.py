@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clickmeter.model import Rejections
-from clickmeter.storage.move import OWN_SECRETS, Contents, Erasure, Move, Salt, StoredProperty, require_open
-from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_EVERY_KEY, to_columns, to_key, to_property
+from clickmeter.storage.contents import OF_DELETED, SECRET, STORED, Contents, read, to_key_row, to_stored
+from clickmeter.storage.move import Move, require_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +21,6 @@ ALONE = f"SELECT pg_advisory_xact_lock({STORE_LOCK})"
 """For whoever puts something in the way of the others: what was under way before is done then."""
 CLOSED = "SELECT value FROM store WHERE name = 'closed'"
 
-SECRET = "secret:"  # noqa: S105 - how their names begin
-STORED = (*PROPERTY_COLUMNS, "deleted_at", "erasures")
-OF_DELETED = "property_no IN (SELECT no FROM properties WHERE deleted_at IS NOT NULL)"
 UPSERT_PROPERTY = f"""
     INSERT INTO properties ({", ".join(STORED)}) VALUES ({", ".join(["%s"] * len(STORED))})
     ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in STORED[1:])}
@@ -70,43 +66,23 @@ def set_move(database: Database, move: Move | None) -> None:
 
 def contents(database: Database, *, salts: bool) -> Contents:
     """To be called inside a transaction of one moment."""
-    rows = database.rows
-
-    def owned(table: str, columns: str) -> list[tuple[Any, ...]]:
-        return rows(f"SELECT id, {columns} FROM {table} JOIN properties ON no = property_no ORDER BY id, {columns}")
-
-    return Contents(
-        properties=[
-            StoredProperty(to_property(row[:-2]), *row[-2:])
-            for row in rows(f"SELECT {', '.join(STORED)} FROM properties ORDER BY id")
-        ],
-        keys=[to_key(row) for row in rows(f"{SELECT_EVERY_KEY} ORDER BY keys.id")],
-        secrets=secrets(database),
-        erasures=[Erasure(*row) for row in owned("erasures", "visitor, erased_at")],
-        rejections=[Rejections(*row) for row in owned("rejections", "day, code, events")],
-        salts=[Salt(*row) for row in owned("salts", "day, salt, salts.created_at")] if salts else [],
-    )
+    return read(database.rows, secrets(database), salts=salts)
 
 
-def secrets(database: Database) -> dict[str, bytes]:
+def secrets(database: Database) -> list[tuple[str, bytes]]:
     found = database.rows("SELECT name, value FROM store WHERE starts_with(name, %s) ORDER BY name", (SECRET,))
-    named = {name.removeprefix(SECRET): bytes.fromhex(value) for name, value in found}
-    return {name: value for name, value in named.items() if name not in OWN_SECRETS}
+    return [(name.removeprefix(SECRET), bytes.fromhex(value)) for name, value in found]
 
 
 def adopt(database: Database, contents: Contents) -> None:
     """To be called inside a transaction."""
-    run_each(database, UPSERT_PROPERTY, [stored(one) for one in contents.properties])
+    run_each(database, UPSERT_PROPERTY, [to_stored(one) for one in contents.properties])
     for table in ("salts", "rejections"):
         database.run(f"DELETE FROM {table}")
     for table in ("erasures", "removals"):
         database.run(f"DELETE FROM {table} WHERE {OF_DELETED}")
     run_each(database, UPSERT_STORE, [(SECRET + name, value.hex()) for name, value in contents.secrets.items()])
-    keys = [
-        (one.id, one.type, one.property_id, one.secret_hash, one.created_at, one.revoked_at, one.text)
-        for one in contents.keys
-    ]
-    run_each(database, UPSERT_KEY, keys)
+    run_each(database, UPSERT_KEY, [to_key_row(one) for one in contents.keys])
     run_each(database, UPSERT_ERASURE, [msgspec.structs.astuple(one) for one in contents.erasures])
     rejections = [msgspec.structs.astuple(one) for one in contents.rejections]
     run_each(database, f"INSERT INTO rejections SELECT {NUMBER}, %s, %s, %s", rejections)
@@ -119,8 +95,3 @@ def run_each(database: Database, sql: str, rows: Sequence[Sequence[Any]]) -> Non
     if rows:
         with database.session().cursor() as cursor:
             cursor.executemany(sql.encode(), rows)
-
-
-def stored(one: StoredProperty) -> tuple[Any, ...]:
-    values = to_columns(msgspec.structs.asdict(one.property))
-    return (*(values[column] for column in PROPERTY_COLUMNS), one.deleted_at, one.erasures)

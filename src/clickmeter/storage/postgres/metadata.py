@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.model import Batch, Key, Property
-    from clickmeter.storage.move import Contents, Move
+    from clickmeter.storage.contents import Contents
+    from clickmeter.storage.move import Move
 
 LIMITS = Limits(statement=5, idle=5)
 EXCLUSIVE_LOCK = 0x436C6B6D

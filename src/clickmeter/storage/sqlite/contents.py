@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clickmeter.model import Rejections
-from clickmeter.storage.move import OWN_SECRETS, Contents, Erasure, Move, Salt, StoredProperty, require_open
-from clickmeter.storage.rows import PROPERTY_COLUMNS, SELECT_EVERY_KEY, to_columns, to_key, to_property
+from clickmeter.storage.contents import OF_DELETED, SECRET, STORED, Contents, read, to_key_row, to_stored
+from clickmeter.storage.move import Move, require_open
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import apsw
 
-SECRET = "secret:"  # noqa: S105 - how their names begin
-STORED = (*PROPERTY_COLUMNS, "deleted_at", "erasures")
-OF_DELETED = "property_no IN (SELECT no FROM properties WHERE deleted_at IS NOT NULL)"
 UPSERT_PROPERTY = f"""
     INSERT INTO properties ({", ".join(STORED)}) VALUES ({", ".join("?" * len(STORED))})
     ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in STORED[1:])}
@@ -53,35 +47,21 @@ def set_move(connection: apsw.Connection, move: Move | None) -> None:
 def contents(connection: apsw.Connection, *, salts: bool) -> Contents:
     """To be called inside a transaction."""
 
-    def rows(sql: str) -> Iterable[Any]:
+    def rows(sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
-    def owned(table: str, columns: str) -> Iterable[Any]:
-        return rows(f"SELECT id, {columns} FROM {table} JOIN properties ON no = property_no ORDER BY id, {columns}")
-
-    return Contents(
-        properties=[
-            StoredProperty(to_property(row[:-2]), *row[-2:])
-            for row in rows(f"SELECT {', '.join(STORED)} FROM properties ORDER BY id")
-        ],
-        keys=[to_key(row) for row in rows(f"{SELECT_EVERY_KEY} ORDER BY keys.id")],
-        secrets=secrets(connection),
-        erasures=[Erasure(*row) for row in owned("erasures", "visitor, erased_at")],
-        rejections=[Rejections(*row) for row in owned("rejections", "day, code, events")],
-        salts=[Salt(*row) for row in owned("salts", "day, salt, salts.created_at")] if salts else [],
-    )
+    return read(rows, secrets(connection), salts=salts)
 
 
-def secrets(connection: apsw.Connection) -> dict[str, bytes]:
+def secrets(connection: apsw.Connection) -> list[tuple[str, bytes]]:
     sql = "SELECT name, value FROM store WHERE name GLOB ? ORDER BY name"
     found: list[Any] = connection.execute(sql, (f"{SECRET}*",)).fetchall()
-    named = {name.removeprefix(SECRET): bytes(value) for name, value in found}
-    return {name: value for name, value in named.items() if name not in OWN_SECRETS}
+    return [(name.removeprefix(SECRET), bytes(value)) for name, value in found]
 
 
 def adopt(connection: apsw.Connection, contents: Contents) -> None:
     """To be called inside a transaction."""
-    connection.executemany(UPSERT_PROPERTY, map(stored, contents.properties))
+    connection.executemany(UPSERT_PROPERTY, map(to_stored, contents.properties))
     for table in ("salts", "rejections"):
         connection.execute(f"DELETE FROM {table}")
     for table in ("erasures", "removals"):
@@ -89,13 +69,7 @@ def adopt(connection: apsw.Connection, contents: Contents) -> None:
     connection.executemany(
         "REPLACE INTO store VALUES (?, ?)", [(SECRET + name, value) for name, value in contents.secrets.items()]
     )
-    connection.executemany(
-        f"REPLACE INTO keys SELECT ?, ?, {NUMBER}, ?, ?, ?, ?",
-        [
-            (one.id, one.type, one.property_id, one.secret_hash, one.created_at, one.revoked_at, one.text)
-            for one in contents.keys
-        ],
-    )
+    connection.executemany(f"REPLACE INTO keys SELECT ?, ?, {NUMBER}, ?, ?, ?, ?", map(to_key_row, contents.keys))
     for table, rows in (
         ("erasures", contents.erasures),
         ("rejections", contents.rejections),
@@ -105,8 +79,3 @@ def adopt(connection: apsw.Connection, contents: Contents) -> None:
         if values:
             places = ", ".join("?" * (len(values[0]) - 1))
             connection.executemany(f"REPLACE INTO {table} VALUES ({NUMBER}, {places})", values)
-
-
-def stored(one: StoredProperty) -> tuple[Any, ...]:
-    values = to_columns(msgspec.structs.asdict(one.property))
-    return (*(values[column] for column in PROPERTY_COLUMNS), one.deleted_at, one.erasures)

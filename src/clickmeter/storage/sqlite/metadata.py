@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickmeter.model import Key, Property
-    from clickmeter.storage.move import Contents, Move
+    from clickmeter.storage.contents import Contents
+    from clickmeter.storage.move import Move
 
 LIVE = "(SELECT no FROM properties WHERE id = ? AND deleted_at IS NULL)"
 SCRUB_WAIT_MS = 100
