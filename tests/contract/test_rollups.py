@@ -162,7 +162,7 @@ OFFSETS = [0, 0, 1, 366, 365 * 20, 20_540]
 @st.composite
 def far_apart(draw: st.DrawFn) -> tuple[Batches, list[Question]]:
     """A history whose events are years apart in no order, and questions about short and long ranges of it."""
-    sent = draw(batches)
+    sent: Batches = draw(batches)
     for batch in sent:
         for event in batch:
             event["ts"] = (

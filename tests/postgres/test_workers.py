@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from clients import DAY, TS, under_load
 
 from clickmeter_client import ApiError
+from clients import DAY, TS, under_load
 from service import CERTIFICATES, Service, Site, children_of, command_of
 
 if TYPE_CHECKING:
