@@ -85,7 +85,7 @@ def new_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Ur
 
 
 @pytest.fixture(
-    params=[*PAIRS, *(pytest.param(pair, marks=pytest.mark.skip(reason=WHY)) for pair in YOUNG)], ids="-".join
+    params=[*PAIRS, *YOUNG], ids="-".join
 )
 def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The engines to move from and to."""
