@@ -101,11 +101,11 @@ def fill(urls: Urls, *, events: int = 300) -> None:
         metadata.delete_property(GONE, now=7)
 
 
-def append(store: Any, numbers: Sequence[int]) -> None:
+def append(store: Any, numbers: Sequence[int], *, at_once: int = 40) -> None:
     """Store events of three properties in turn, a few at a time."""
-    for at in range(0, len(numbers), 40):
+    for at in range(0, len(numbers), at_once):
         batches: dict[str, list[Event]] = {}
-        for number in numbers[at : at + 40]:
+        for number in numbers[at : at + at_once]:
             batches.setdefault((SHOP, BLOG, GONE)[number % 3], []).append(event(number))
         store.append([Batch(id_, found) for id_, found in batches.items()])
 

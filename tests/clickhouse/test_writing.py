@@ -39,6 +39,8 @@ FROM_2015 = 1_420_070_400_000
 LOST = 2 * writing.ATTEMPTS
 """So many statements are cut before a writer gives up: the driver itself sends each a second time."""
 WRITERS, EVENTS, SHARED = 8, 120, 60
+MANY = 20_000
+"""More than the driver sends as one block."""
 
 
 def event(id_: str, ts: int = TS) -> Event:
@@ -160,6 +162,33 @@ def test_an_event_that_cannot_be_written_does_not_stop_the_others(stores: EventS
     assert store(stores.events, [good, bad]) == [0, "The store refuses this batch; the log says why."]
     assert store(stores.events, [good]) == [1]
     assert stored_ids(stores, property_) == ["good"]
+
+
+def parts(stores: EventStores, property_: Property) -> Counter[str]:
+    """How many parts each month has of an insert whose rows are of several blocks; there were none before."""
+    events = [event(f"e{number}", TS + number % 3 * MONTH_MS) for number in range(MANY)]
+    assert stores.events.append([Batch(property_.id, events)]) == [0]
+    connection = Connection(stores.events_url)
+    sql = "SELECT partition, rows FROM system.parts WHERE database = {name:String} AND table = 'events' AND level = 0"
+    found = connection.rows(sql, {"name": connection.database})
+    connection.close()
+    assert sum(rows for _, rows in found) == MANY
+    return Counter(month for month, _ in found)
+
+
+def test_a_months_rows_of_one_insert_are_stored_together(front: Front) -> None:
+    stores = front.open()
+    assert [*parts(stores, stores.new_property()).values()] == [1, 1, 1]
+    stores.close()
+
+
+def test_without_limits_of_our_own_they_might_not_be(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is half stored would then be taken for stored, when a writer dies in between."""
+    lower = {"min_insert_block_size_rows": 1, "min_insert_block_size_bytes": 1}
+    monkeypatch.setattr(writing, "INSERT_SETTINGS", writing.INSERT_SETTINGS | lower)
+    stores = front.open()
+    assert max(parts(stores, stores.new_property()).values()) > 1
+    stores.close()
 
 
 def test_writers_with_overlapping_ids_store_each_once(stores: EventStores) -> None:

@@ -37,6 +37,7 @@ ATTEMPTS = 3
 FAST_COMPRESSION = 1
 FIRST_MONTH = 201_501
 MAX_SHARDS = 1_024
+ALL_ROWS = 1 << 30
 
 INSERT_SETTINGS = {
     "async_insert": 0,
@@ -45,6 +46,9 @@ INSERT_SETTINGS = {
     "deduplicate_insert": "enable",
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_insert_threads": 1,
+    # A month's rows of one insert become one part, however many they are and however large.
+    "min_insert_block_size_rows": ALL_ROWS,
+    "min_insert_block_size_bytes": 0,
     "max_partitions_per_insert_block": MAX_PARTITIONS,
     "throw_on_max_partitions_per_insert_block": 1,
 }
