@@ -36,7 +36,14 @@ MAX_RAW_EVENTS = 2_000_000
 VALUES_AT_ONCE = 20_000
 """So many texts of a dictionary are read together."""
 NBYTES = attrgetter("nbytes")
+NO_LIMIT = 2**62
+RAW_WEIGHT = 20
+"""A raw event takes as long to read as so many texts of a dictionary, or more events of segments."""
 DIRECTORY_BYTES = codec.directory_bytes(len(COLUMNS))
+
+
+class DearError(Exception):
+    """The report looks at more than it was given; nothing much was done yet."""
 
 
 class Wanted(NamedTuple):
@@ -62,15 +69,19 @@ class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
     def __init__(
-        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
+        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float, most: int
     ) -> None:
-        """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``."""
+        """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``.
+
+        Beyond `most` events of segments and texts, each raw event being RAW_WEIGHT of them, it is DearError.
+        """
         self._events = events
         self._rollups = rollups
         self._cache = cache
         self._epoch = rollups.epoch()
         self._watermark = watermark
         self._deadline = deadline
+        self._left = most
 
     def frame(self, wanted: Wanted) -> Frame:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
@@ -137,6 +148,7 @@ class Reader:
         name = (self._epoch, property_id, column)
         known: Values = self._cache.get(name, lambda: NO_VALUES, NBYTES)
         size = self._rollups.size(property_id, column)
+        self.spend(size)
         if len(known) <= size:
             known = known.followed_by(self._further_values(property_id, column, len(known) - 1, size))
             self._cache.put(name, known, known.nbytes)
@@ -180,7 +192,14 @@ class Reader:
         for piece in pieces:
             for rows in self._events.scan(property_id, columns, **piece._asdict()):
                 self.check()
+                self.spend(RAW_WEIGHT * len(rows))
                 yield rows
+
+    def spend(self, amount: int) -> None:
+        """Say beforehand how much is going to be looked at."""
+        self._left -= amount
+        if self._left < 0:
+            raise DearError
 
     def check(self) -> None:
         if time.monotonic() > self._deadline:
