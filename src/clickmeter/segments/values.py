@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,10 +59,14 @@ class Values:
     def __iter__(self) -> Iterator[str | None]:
         yield None
         for first in range(1, len(self), AT_ONCE):
-            ends = self._ends[first - 1 : first + AT_ONCE].tolist()
-            text = memoryview(self._text)[ends[0] : ends[-1]].tobytes()
-            for start, end in zip(ends, islice(ends, 1, None), strict=False):
-                yield text[start - ends[0] : end - ends[0]].decode()
+            ends = self._ends[first - 1 : first + AT_ONCE]
+            text = self._text[ends[0] : ends[-1]]
+            places = pairwise((ends - ends[0]).tolist())
+            if text.isascii():
+                whole = text.decode()
+                yield from [whole[start:end] for start, end in places]
+            else:
+                yield from [text[start:end].decode() for start, end in places]
 
     @property
     def longest(self) -> int:
