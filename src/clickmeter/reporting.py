@@ -1,7 +1,7 @@
 """The processes that answer reports, and the pool the server asks them through.
 
 A report may take seconds of numpy or disk; in a process of its own it never holds up the taking in of events. Each
-process answers one request at a time; the pool keeps the queue, so a long report delays only those behind it.
+process answers one request at a time; the pool keeps the queue, and lets one process answer all that are dear.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
 from clickmeter.segments.cache import Cache
 from clickmeter.segments.executor import executor
+from clickmeter.segments.reader import NO_LIMIT, DearError
 from clickmeter.storage.open import open_counting, open_events, open_rollups
 from clickmeter.worker import answer_requests, given_urls
 
@@ -36,8 +37,8 @@ REPORT_SECONDS = 10
 GRACE_SECONDS = 2
 QUEUE_SECONDS = 10
 MAX_QUEUED = 200
-DEAD_SECONDS = 0.1
-"""How long nobody looks at a process that was found dead: it is being started again."""
+LIGHT = 250_000
+"""A report that looks at more events and texts is dear: some ten milliseconds, some dozens of MiB."""
 MEBIBYTE = 1024 * 1024
 NICENESS = 3
 
@@ -48,6 +49,7 @@ class ReportRequest(msgspec.Struct, tag="report", array_like=True):
     query: Query
     now: int
     cursor_key: bytes
+    may_be_dear: bool = False
 
 
 class ExportRequest(msgspec.Struct, tag="export", array_like=True):
@@ -72,25 +74,35 @@ class Refused(msgspec.Struct, tag="refused", array_like=True):
     retry_after: int | None
 
 
+class Dear(msgspec.Struct, tag="dear", array_like=True):
+    """The report would be dear, and this process was not asked to answer such a one."""
+
+
 Request = ReportRequest | ExportRequest
 encode = msgspec.msgpack.Encoder().encode
 decode_request = msgspec.msgpack.Decoder(Request).decode
-decode_reply: Callable[[bytes], Answered | Refused] = msgspec.msgpack.Decoder(Answered | Refused).decode
+Reply = Answered | Refused | Dear
+decode_reply: Callable[[bytes], Reply] = msgspec.msgpack.Decoder(Reply).decode
 
 
 class ReportPool:
-    """The server's side: as many processes as the settings say, and a queue before them."""
+    """The server's side: as many processes as the settings say, and a queue before them.
+
+    Dear reports all go to the first process, one at a time. What they take in memory is taken once, and the other
+    processes are left to those who ask for little. Whether a report is dear, a process finds out when it begins.
+    """
 
     def __init__(self, workers: Sequence[Worker | Seat]) -> None:
         """Each is a process of MODULE, or a seat in one that answers reports, too."""
-        self._workers = workers
-        self._idle: asyncio.LifoQueue[Worker | Seat] = asyncio.LifoQueue()
+        self._for_dear, *others = self._workers = [*workers]
+        self._for_light = [*others, self._for_dear]
+        self._idle: set[Worker | Seat] = set()
+        self._waiting: list[asyncio.Future[None]] = []
         self._queued = 0
 
     async def start(self) -> None:
         await asyncio.gather(*(worker.start() for worker in self._workers))
-        for worker in self._workers:
-            self._idle.put_nowait(worker)
+        self._idle.update(self._workers)
 
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self._workers))
@@ -101,11 +113,24 @@ class ReportPool:
 
     async def ask(self, request: Request) -> Answered:
         """The answer; raises the refusal the process gives, ``overloaded`` or ``report_timeout``."""
+        if isinstance(request, ReportRequest) and len(self._workers) == 1:
+            request = msgspec.structs.replace(request, may_be_dear=True)
+        reply = await self._answer(request, self._for_light)
+        if isinstance(reply, Dear):
+            assert isinstance(request, ReportRequest)
+            reply = await self._answer(msgspec.structs.replace(request, may_be_dear=True), [self._for_dear])
+        if isinstance(reply, Answered):
+            return reply
+        assert isinstance(reply, Refused)
+        raise Refusal(reply.code, reply.detail, issues=reply.issues, retry_after=reply.retry_after)
+
+    async def _answer(self, request: Request, workers: Sequence[Worker | Seat]) -> Reply:
+        """What the first of these processes that has nothing to do replies."""
         if self._queued >= MAX_QUEUED:
             raise overloaded()
         self._queued += 1
         try:
-            worker = await asyncio.wait_for(self._free(), QUEUE_SECONDS)
+            worker = await asyncio.wait_for(self._free(workers), QUEUE_SECONDS)
         except TimeoutError:
             raise overloaded() from None
         finally:
@@ -113,25 +138,36 @@ class ReportPool:
         try:
             return await self._ask(worker, request)
         finally:
-            self._idle.put_nowait(worker)
+            self._release(worker)
 
-    async def _free(self) -> Worker | Seat:
-        """The next process that has nothing to do: a dead one, which refuses, only when none is alive."""
+    async def _free(self, workers: Sequence[Worker | Seat]) -> Worker | Seat:
+        """One of these that has nothing to do: the first, by preference.
+
+        When none of them is alive it is any other; and a dead one, which refuses, only when all are dead.
+        """
         while True:
-            worker = await self._idle.get()
-            if worker.alive or not self.alive:
-                return worker
-            asyncio.get_running_loop().call_later(DEAD_SECONDS, self._idle.put_nowait, worker)
+            fit = [one for one in workers if one.alive] or [one for one in self._workers if one.alive]
+            for worker in fit or self._workers:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    return worker
+            released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(released)
+            await released
 
-    async def _ask(self, worker: Worker | Seat, request: Request) -> Answered:
+    def _release(self, worker: Worker | Seat) -> None:
+        self._idle.add(worker)
+        waiting, self._waiting = self._waiting, []
+        for released in waiting:
+            if not released.done():
+                released.set_result(None)
+
+    async def _ask(self, worker: Worker | Seat, request: Request) -> Reply:
         try:
-            reply = decode_reply(await asyncio.wait_for(worker.call(encode(request)), REPORT_SECONDS + GRACE_SECONDS))
+            return decode_reply(await asyncio.wait_for(worker.call(encode(request)), REPORT_SECONDS + GRACE_SECONDS))
         except TimeoutError:
             worker.kill()
             raise Refusal("report_timeout", "The report took too long; ask for a shorter range.") from None
-        if isinstance(reply, Refused):
-            raise Refusal(reply.code, reply.detail, issues=reply.issues, retry_after=reply.retry_after)
-        return reply
 
 
 def overloaded() -> Refusal:
@@ -156,14 +192,17 @@ class Answerer:
         if isinstance(request, ExportRequest):
             return export(self._events, request)
         query = request.query
-        body = self.body(query, now=request.now, cursor_key=request.cursor_key, seconds=REPORT_SECONDS)
+        most = NO_LIMIT if request.may_be_dear else LIGHT
+        body = self.body(query, now=request.now, cursor_key=request.cursor_key, seconds=REPORT_SECONDS, most=most)
         rendered = rendering.render(body, query.format, query.metrics)
         return Answered(rendered, rendering.MEDIA_TYPES[query.format], body["meta"]["next_cursor"])
 
-    def body(self, query: Query, *, now: int, cursor_key: bytes, seconds: float) -> dict[str, Any]:
-        """A report's body; ``report_timeout`` when it takes longer than so many seconds."""
+    def body(
+        self, query: Query, *, now: int, cursor_key: bytes, seconds: float, most: int = NO_LIMIT
+    ) -> dict[str, Any]:
+        """A report's body; ``report_timeout`` when it takes longer than so many seconds, DearError beyond `most`."""
         deadline = time.monotonic() + seconds
-        with self._counting.executor(deadline) as executor:
+        with self._counting.executor(deadline, most) as executor:
             return report.run(executor, query, now=now, cursor_key=cursor_key)
 
     def close(self) -> None:
@@ -174,8 +213,11 @@ class Answerer:
 class Counting(Protocol):
     """How the events of a store are counted."""
 
-    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
-        """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
+    def executor(self, deadline: float, most: int) -> AbstractContextManager[report.Executor]:
+        """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds.
+
+        Where it can tell beforehand it raises DearError when it would look at more than `most` events and texts.
+        """
         ...
 
     def close(self) -> None: ...
@@ -189,8 +231,8 @@ class CountedFromSegments:
         self._rollups = rollups
         self._cache = Cache(cache_mb * MEBIBYTE)
 
-    def executor(self, deadline: float) -> AbstractContextManager[report.Executor]:
-        return executor(self._events, self._rollups, self._cache, deadline=deadline)
+    def executor(self, deadline: float, most: int) -> AbstractContextManager[report.Executor]:
+        return executor(self._events, self._rollups, self._cache, deadline=deadline, most=most)
 
     def close(self) -> None:
         self._rollups.close()
@@ -203,7 +245,8 @@ class CountedByEngine(NamedTuple):
     counted: CountingStore
 
     @contextmanager
-    def executor(self, deadline: float) -> Iterator[report.Executor]:
+    def executor(self, deadline: float, most: int) -> Iterator[report.Executor]:
+        del most  # the engine's own business
         yield EngineExecutor(self.events, self.counted, deadline)
 
     def close(self) -> None:
@@ -254,6 +297,8 @@ def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
     def handle(payload: bytes) -> bytes:
         try:
             return encode(answerer.answer(decode_request(payload)))
+        except DearError:
+            return encode(Dear())
         except Refusal as refusal:
             return encode(Refused(refusal.code, refusal.detail, refusal.issues, refusal.retry_after))
 

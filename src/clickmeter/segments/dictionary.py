@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from clickmeter.storage.protocol import RollupStore
 
-MAX_REMEMBERED = 300_000
-"""Values the roller remembers over all properties, about 100 bytes each; others it looks up again."""
+MAX_REMEMBERED = 100_000
+"""Values the roller remembers over all properties, up to 200 bytes each; others it looks up again."""
 
 
 class Dictionary:

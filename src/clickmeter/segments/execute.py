@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Group = tuple[str | None, ...]
 
+NO_ID = -1
 SESSION_SUMS = ("whole_sessions", "bounces", "session_ms", "session_pageviews")
 
 
@@ -226,7 +227,9 @@ class Base:
 
     @cached_property
     def is_pageview(self) -> Flags:
-        return self.frame.column("type").where(lambda type_: type_ == PAGEVIEW)
+        column = self.frame.column("type")
+        pageviews: Flags = column.ids == column.values.find({PAGEVIEW}).get(PAGEVIEW, NO_ID)
+        return pageviews
 
     @cached_property
     def session_ids(self) -> int:
@@ -256,8 +259,10 @@ class Base:
         edge = np.full(self.session_ids, np.iinfo(np.int64).max)
         np.minimum.at(edge, sessions[rows], ts)
         rows = rows[(ts == edge[sessions[rows]]) & (path.ids[rows] > 0)]
-        present, numbers = np.unique(path.ids[rows], return_inverse=True)
-        place = path.values.rank(present)[numbers]
+        several = np.bincount(sessions[rows], minlength=1)[sessions[rows]] > 1
+        present, numbers = np.unique(path.ids[rows[several]], return_inverse=True)
+        place = np.zeros(len(rows), np.int64)
+        place[several] = path.values.rank(present)[numbers]
         rows = rows[np.lexsort((-place if last else place, sessions[rows]))]
         rows = rows[leading(sessions[rows])]
         page = np.zeros(self.session_ids, np.int64)

@@ -40,15 +40,18 @@ class Executor:
         frame = self._reader.frame(wanted)
         if is_headline(query, start=start):
             return HeadlineAnswer(frame)
+        self._reader.spend(len(frame))
         require_affordable(len(frame), MAX_EVENTS)
         return Answer(query, frame)
 
 
 @contextmanager
-def executor(events: RolledEvents, rollups: RollupStore, cache: Cache, *, deadline: float) -> Iterator[Executor]:
-    """An executor to use inside the block; `deadline` is on the monotonic clock, in seconds."""
+def executor(
+    events: RolledEvents, rollups: RollupStore, cache: Cache, *, deadline: float, most: int
+) -> Iterator[Executor]:
+    """An executor to use inside the block; see `Reader` for when it gives up."""
     with rollups.snapshot() as watermark:
-        yield Executor(events, Reader(events, rollups, cache, watermark=watermark, deadline=deadline))
+        yield Executor(events, Reader(events, rollups, cache, watermark=watermark, deadline=deadline, most=most))
 
 
 def columns_of(query: Query) -> tuple[str, ...]:

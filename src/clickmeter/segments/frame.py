@@ -10,41 +10,11 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from clickmeter.segments.values import Values
+
 Ids = NDArray[Any]
 Flags = NDArray[np.bool_]
-
-
-class Values:
-    """The values that a column's ids stand for; values[0] is None. Never changed once made."""
-
-    def __init__(self, values: list[str | None]) -> None:
-        self._values = values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, id_: int) -> str | None:
-        return self._values[id_]
-
-    def texts(self, ids: Ids) -> list[str]:
-        """The values of these ids, none of which is 0."""
-        return list(map(self._values.__getitem__, ids.tolist()))  # type: ignore[arg-type]  # only id 0 stands for None
-
-    def where(self, holds: Callable[[str | None], bool]) -> Flags:
-        """For each id whether its value passes; every value is tried once."""
-        return np.fromiter(map(holds, self._values), np.bool_, len(self._values))
-
-    def find(self, wanted: set[str | None]) -> dict[str | None, int]:
-        """The ids of those values that there are."""
-        return {value: id_ for id_, value in enumerate(self._values) if value in wanted}
-
-    def rank(self, ids: Ids) -> Ids:
-        """For each of these ids, all different, its place among them by code point, missing last."""
-        values = self._values
-        order = sorted(range(len(ids)), key=lambda at: (ids[at] == 0, values[ids[at]] or ""))
-        places = np.empty(len(ids), np.int64)
-        places[order] = np.arange(len(ids))
-        return places
 
 
 class Column:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clickmeter.query.sums import Sums, metric_value
+from clickmeter.segments.values import WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from clickmeter.segments.frame import Ids, Values
+    from clickmeter.segments.frame import Ids
+    from clickmeter.segments.values import Values
 
 
 def first(groups: Ids, orders: Iterable[Callable[[Ids, int], Ids]], count: int) -> Ids:
@@ -52,11 +54,25 @@ def metric_places(name: str, counted: Mapping[str, Ids], *, descending: bool) ->
 def value_places(values: Values, ids: Ids, count: int, *, descending: bool) -> Ids:
     """By a dimension's value in code point order, missing last; those after the first `count` values are all alike."""
     present = np.flatnonzero(np.bincount(ids))
-    found = present[present > 0]
-    texts = values.texts(found)
-    choose = heapq.nlargest if descending else heapq.nsmallest
-    best = choose(count, range(len(texts)), key=texts.__getitem__)
+    best = first(present[present > 0], text_orders(values, descending=descending), count)
+    best = best[np.argsort(values.rank(best))][:: -1 if descending else 1][:count]
     places = np.full(int(ids.max(initial=0)) + 1, len(best))
     places[0] += 1
-    places[found[best]] = np.arange(len(best))
+    places[best] = np.arange(len(best))
     return places[ids]
+
+
+def text_orders(values: Values, *, descending: bool) -> Iterator[Callable[[Ids, int], Ids]]:
+    """By the first bytes of the values, by the next ones and so on, and by their lengths at last."""
+
+    def by_word(at: int, ids: Ids, count: int) -> Ids:
+        del count
+        words = values.words(ids, at)
+        return ~words if descending else words
+
+    def by_length(ids: Ids, count: int) -> Ids:
+        del count
+        return -values.lengths(ids) if descending else values.lengths(ids)
+
+    yield from (partial(by_word, at) for at in range(0, values.longest, WORD))
+    yield by_length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,9 +12,10 @@ from pyroaring import BitMap
 from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
-from clickmeter.segments.frame import Frame, Values, bucket_range
+from clickmeter.segments.frame import Frame, bucket_range
 from clickmeter.segments.raw import RawPart
 from clickmeter.segments.stale import runs, stale_days, without
+from clickmeter.segments.values import NO_VALUES, Values
 from clickmeter.storage.protocol import NEWEST
 from clickmeter.storage.segment import COLUMNS, DAY_MS
 
@@ -31,9 +33,17 @@ MAX_EVENTS = 40_000_000
 """A report that tells events apart takes about 40 bytes of memory for each."""
 MAX_RAW_EVENTS = 2_000_000
 """Events whose data is looked into take a few microseconds each."""
-LIST_ENTRY_BYTES = 100
-"""About what a value costs in memory."""
+VALUES_AT_ONCE = 20_000
+"""So many texts of a dictionary are read together."""
+NBYTES = attrgetter("nbytes")
+NO_LIMIT = 2**62
+RAW_WEIGHT = 20
+"""A raw event takes as long to read as so many texts of a dictionary, or more events of segments."""
 DIRECTORY_BYTES = codec.directory_bytes(len(COLUMNS))
+
+
+class DearError(Exception):
+    """The report looks at more than it was given; nothing much was done yet."""
 
 
 class Wanted(NamedTuple):
@@ -59,15 +69,19 @@ class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
     def __init__(
-        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float
+        self, events: RolledEvents, rollups: RollupStore, cache: Cache, *, watermark: int, deadline: float, most: int
     ) -> None:
-        """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``."""
+        """`deadline` is on the monotonic clock, in seconds; past it reading is ``report_timeout``.
+
+        Beyond `most` events of segments and texts, each raw event being RAW_WEIGHT of them, it is DearError.
+        """
         self._events = events
         self._rollups = rollups
         self._cache = cache
         self._epoch = rollups.epoch()
         self._watermark = watermark
         self._deadline = deadline
+        self._left = most
 
     def frame(self, wanted: Wanted) -> Frame:
         """The events wanted. Those of segments, and then those past the watermark, which are read from raw."""
@@ -85,7 +99,7 @@ class Reader:
 
         def values(column: str) -> Values:
             known = self.values(wanted.property_id, column)
-            return Values([*known, *tail.new(column)]) if tail.events and tail.new(column) else Values(known)
+            return known.followed_by([tail.new(column)]) if tail.events and tail.new(column) else known
 
         return Frame(parts, values)
 
@@ -104,7 +118,7 @@ class Reader:
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
         raw = RawPart(self, wanted, [Piece(wanted.start, wanted.end)], rollups=None)
-        return Frame([raw], lambda column: Values([None, *raw.new(column)]))
+        return Frame([raw], lambda column: NO_VALUES.followed_by([raw.new(column)]))
 
     def _stale_days(self, wanted: Wanted) -> set[int]:
         """The days of the range whose segments were made before a removal of events from them."""
@@ -129,15 +143,24 @@ class Reader:
                     if part.events:
                         yield part
 
-    def values(self, property_id: str, column: str) -> list[str | None]:
-        """What the stored ids of a column stand for; the list grows when the dictionary does."""
+    def values(self, property_id: str, column: str) -> Values:
+        """What the stored ids of a column stand for."""
         name = (self._epoch, property_id, column)
-        values: list[str | None] = self._cache.get(name, lambda: [None], len)
+        known: Values = self._cache.get(name, lambda: NO_VALUES, NBYTES)
         size = self._rollups.size(property_id, column)
-        if len(values) <= size:
-            values += self._rollups.values(property_id, column, after=len(values) - 1)
-            self._cache.put(name, values, LIST_ENTRY_BYTES * len(values))
-        return values[: size + 1] if len(values) > size + 1 else values
+        self.spend(size)
+        if len(known) <= size:
+            known = known.followed_by(self._further_values(property_id, column, len(known) - 1, size))
+            self._cache.put(name, known, known.nbytes)
+        return known.up_to(size)
+
+    def _further_values(self, property_id: str, column: str, after: int, size: int) -> Iterator[list[str]]:
+        """The values of the ids past `after` and up to `size`, some at a time."""
+        while after < size:
+            self.check()
+            texts = self._rollups.values(property_id, column, after=after, limit=min(VALUES_AT_ONCE, size - after))
+            yield texts
+            after += len(texts)
 
     def directory(self, segment: StoredSegment) -> codec.Directory:
         def read() -> codec.Directory:
@@ -154,7 +177,7 @@ class Reader:
             data = b"" if entry is None else self._rollups.read(segment.id, offset=entry.offset, length=entry.length)
             return codec.decode(entry, data, segment.rows)
 
-        return self._cache.get((self._epoch, segment.id, name), read, lambda ids: ids.nbytes)
+        return self._cache.get((self._epoch, segment.id, name), read, NBYTES)
 
     def bitmaps(self, segment: StoredSegment) -> tuple[BitMap, BitMap]:
         """The distinct visitors and sessions of a segment."""
@@ -169,7 +192,14 @@ class Reader:
         for piece in pieces:
             for rows in self._events.scan(property_id, columns, **piece._asdict()):
                 self.check()
+                self.spend(RAW_WEIGHT * len(rows))
                 yield rows
+
+    def spend(self, amount: int) -> None:
+        """Say beforehand how much is going to be looked at."""
+        self._left -= amount
+        if self._left < 0:
+            raise DearError
 
     def check(self) -> None:
         if time.monotonic() > self._deadline:

@@ -36,13 +36,13 @@ class Dictionaries:
         sql = f"SELECT column_no, size FROM rollup_sizes WHERE property_no = {NUMBER}"
         return {column_no: size for column_no, size in self._database.rows(sql, (property_id,))}  # noqa: C416 - rows are of Any
 
-    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
-        """The values with ids above `after`, by id."""
+    def values(self, property_id: str, column: str, *, after: int, limit: int) -> list[str]:
+        """The values with ids above `after`, by id, at most `limit` of them."""
         sql = f"""
             SELECT value FROM rollup_values
-            WHERE property_no = {NUMBER} AND column_no = %s AND id > %s AND value IS NOT NULL ORDER BY id
+            WHERE property_no = {NUMBER} AND column_no = %s AND id > %s AND value IS NOT NULL ORDER BY id LIMIT %s
         """
-        return [value for (value,) in self._database.rows(sql, (property_id, COLUMNS[column], after))]
+        return [value for (value,) in self._database.rows(sql, (property_id, COLUMNS[column], after, limit))]
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         """The ids of those values that there are; hashes for hashed columns."""

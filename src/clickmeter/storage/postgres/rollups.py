@@ -152,8 +152,8 @@ class PostgresRollups:
                 self._moment.sizes[property_id] = known
         return known.get(COLUMNS[column], 0)
 
-    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
-        return self._dictionaries.values(property_id, column, after=after)
+    def values(self, property_id: str, column: str, *, after: int, limit: int) -> list[str]:
+        return self._dictionaries.values(property_id, column, after=after, limit=limit)
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         return self._dictionaries.value_ids(property_id, column, values)

@@ -56,8 +56,8 @@ class RollupStore(Protocol):
         """How many values the dictionary has: ids are 1 to this."""
         ...
 
-    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
-        """The values with ids above `after`, by id."""
+    def values(self, property_id: str, column: str, *, after: int, limit: int) -> list[str]:
+        """The values with ids above `after`, by id, at most `limit` of them."""
         ...
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:

@@ -26,7 +26,8 @@ BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 8_192
 CHECKPOINT_PAGES = 16_000
 JOURNAL_BYTES = 64 * 1024 * 1024
-CACHE_KIB = 64 * 1024
+CACHE_KIB = {True: 64 * 1024, False: 8 * 1024}
+"""Of the file's pages in a process's own memory: much for the one that checkpoints, which looks for ids all over it."""
 LOCK_SECONDS = 0.5
 TURN_SECONDS = 6.0
 TURN_PAUSE_SECONDS = 0.002
@@ -57,7 +58,7 @@ def open_file(path: str, *, checkpoints: bool) -> apsw.Connection:
             ("synchronous", "full"),
             ("wal_autocheckpoint", CHECKPOINT_PAGES if checkpoints else 0),
             ("journal_size_limit", JOURNAL_BYTES),
-            ("cache_size", -CACHE_KIB),
+            ("cache_size", -CACHE_KIB[checkpoints]),
             ("foreign_keys", "on"),
         ):
             connection.pragma(name, value)

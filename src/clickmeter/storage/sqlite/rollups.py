@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("clickmeter.storage")
 
 CHECKPOINT_PAGES = 4_000
-CACHE_KIB = 64 * 1024
+CACHE_KIB = 16 * 1024
+"""What reports use again, they keep decoded."""
 VALUES_AT_ONCE = 200
 SWEPT_SEGMENTS, SWEPT_VALUES = 100, 5_000
 """At a time: some milliseconds."""
@@ -165,9 +166,9 @@ class SqliteRollups:
         rows = self._rows(sql, (self._number(property_id), COLUMNS[column]))
         return int(rows[0][0]) if rows else 0
 
-    def values(self, property_id: str, column: str, *, after: int) -> list[str]:
-        sql = "SELECT value FROM texts WHERE property_no = ? AND column_no = ? AND id > ? ORDER BY id"
-        return [value for (value,) in self._rows(sql, (self._number(property_id), COLUMNS[column], after))]
+    def values(self, property_id: str, column: str, *, after: int, limit: int) -> list[str]:
+        sql = "SELECT value FROM texts WHERE property_no = ? AND column_no = ? AND id > ? ORDER BY id LIMIT ?"
+        return [value for (value,) in self._rows(sql, (self._number(property_id), COLUMNS[column], after, limit))]
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         table = "hashes" if column in HASHED else "texts"
