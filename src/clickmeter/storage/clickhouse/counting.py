@@ -17,7 +17,7 @@ from clickmeter.storage.clickhouse.connection import (
     Connection,
     Failed,
 )
-from clickmeter.storage.clickhouse.distinct import KEYS, SORTED, WAYS, distinct
+from clickmeter.storage.clickhouse.distinct import HASHED, KEYS, SORTED, WAYS, distinct
 from clickmeter.storage.clickhouse.rollups import Hours, Rolled, has_rollups, is_rolled
 from clickmeter.storage.clickhouse.schema import HOUR_MS, quoted
 from clickmeter.storage.clickhouse.sql import Matching
@@ -65,12 +65,14 @@ class Statements:
     def __init__(self, connection: Connection, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
+        # What servers have of a hash table they send each other, and of an array every value of every event.
+        self.ways = WAYS if connection.cluster is None else (HASHED,)
 
     def counted(
-        self, sql: Callable[[str], str], parameters: dict[str, Any], *, ways: Sequence[str] = WAYS
+        self, sql: Callable[[str], str], parameters: dict[str, Any], *, ways: Sequence[str] = ()
     ) -> list[tuple[Any, ...]]:
         """The rows of a statement that is made for a way to tell visitors apart: the first that is not too dear."""
-        *others, last = ways
+        *others, last = ways or self.ways
         for way in others:
             try:
                 return self.rows(sql(way), parameters)
@@ -96,7 +98,7 @@ class Statements:
             "max_memory_usage": MAX_MEMORY,
             "select_sequential_consistency": 1,
             "join_use_nulls": 0,
-            # Rollups are read by their names.
+            # Rollups are read by their names; to look for them would take longer.
             "optimize_use_projections": 0,
             # Hashing takes longer than reading: even what is little to read is worth every core.
             "merge_tree_min_rows_for_concurrent_read": 8_192,
@@ -158,7 +160,8 @@ class ClickhouseAnswer:
     def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
         names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
         order, limit = self._order(terms, count)
-        counted = self._ranked(order, limit) if limit and self._query.interval == "total" else None
+        in_one = limit and self._query.interval == "total" and SORTED in self._statements.ways
+        counted = self._ranked(order, limit) if in_one else None
         if counted is None:
             counted = self._counted(names, order=order, limit=limit)
         groups = sorted((group for _, group in counted), key=by_value)
@@ -248,7 +251,7 @@ class ClickhouseAnswer:
         edges: Sequence[int] = (),
         order: str = "",
         limit: str = "",
-        ways: Sequence[str] = WAYS,
+        ways: Sequence[str] = (),
     ) -> Cells:
         """The counts of those metrics, by bucket and group; only of `groups` if they are given."""
         names = counts_of(metrics)

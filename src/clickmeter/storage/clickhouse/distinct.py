@@ -1,7 +1,7 @@
 """How are visitors and sessions told apart, exactly? By sorting their keys, or by hashing them where they are many.
 
 Sorting numbers takes half as long as hashing them: a hash table of keys that are random is nowhere near the processor.
-It takes all keys at once, of which ClickHouse lets an array have 16 million.
+It takes the keys of all rows at once, where a hash table has each key once.
 """
 
 from __future__ import annotations

@@ -81,9 +81,10 @@ class Hours:
         self._buckets = [f"roundDown(hour, {add(hours, 'Array(Int32)')})"] if len(edges) > 2 else []
 
     def rolled(self, statements: Statements) -> Rolled:
+        parts = [[*COUNTS], *([name] for name in self._names)]
         found: dict[int | None, dict[str, int]] = {}
-        for bucket, numbers in statements.counted(self._sql, self._parameters.values):
-            found.setdefault(bucket, {}).update(numbers)
+        for part, bucket, numbers in statements.counted(self._sql, self._parameters.values):
+            found.setdefault(bucket, {}).update(zip(parts[part], numbers, strict=True))
         whole = found.pop(None, {})
         # What is counted adds up, which distinct visitors do not.
         total = {name: sum(one.get(name, 0) for one in found.values()) for name in COUNTS} | whole
@@ -98,22 +99,26 @@ class Hours:
         return Sums(**{name: numbers.get(name, 0) for name in ("events", "pageviews", *self._names)})
 
     def _sql(self, way: str) -> str:
-        """Rows of a bucket, or of WHOLE, and some of its numbers by their names."""
-        uniques = [self._unique(name, way, bucket) for name in self._names for bucket in (WHOLE, *self._buckets)]
+        """Rows of what is counted (0: COUNTS, then each distinct thing), a bucket, or WHOLE, and the numbers."""
+        uniques = [
+            self._unique(part, distinct(name, way), bucket)
+            for part, name in enumerate(self._names, start=1)
+            for bucket in (WHOLE, *self._buckets)
+        ]
         return " UNION ALL ".join([self._counts(*self._buckets or [WHOLE]), *uniques])
 
     def _counts(self, bucket: str) -> str:
-        counts = ", ".join(f"'{name}', {count.format(wanted=self._wanted)}" for name, count in COUNTS.items())
+        counts = ", ".join(count.format(wanted=self._wanted) for count in COUNTS.values())
         return f"""
-            SELECT {bucket} AS bucket, map({counts}) AS numbers FROM (
+            SELECT 0 AS part, {bucket} AS bucket, [{counts}] AS numbers FROM (
                 SELECT hour, daily, is_view, without, finalizeAggregation(`count()`) AS n
                 FROM {FUNCTION}({self._database}, 'events', 'hours') WHERE {self._in_range}
             ) {grouped(bucket)}
         """
 
-    def _unique(self, name: str, way: str, bucket: str) -> str:
+    def _unique(self, part: int, aggregate: str, bucket: str) -> str:
         return f"""
-            SELECT {bucket} AS bucket, map('{name}', {distinct(name, way)}) AS numbers
+            SELECT {part} AS part, {bucket} AS bucket, [{aggregate}] AS numbers
             FROM {FUNCTION}({self._database}, 'events', 'people')
             WHERE {self._in_range} AND {self._wanted} {grouped(bucket)}
         """
