@@ -12,7 +12,7 @@ from stores import CURSOR_KEY, RECEIVED_AT
 
 from clickmeter.errors import Refusal
 from clickmeter.query.query import parse
-from clickmeter.storage.clickhouse import counting, distinct, rollups, sql
+from clickmeter.storage.clickhouse import counting, distinct, rollups, sql, statements
 from clickmeter.storage.clickhouse.distinct import SORTED
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_report_has_its_limits(stores: EventStores, monkeypatch: pytest.Monkey
         ask(stores, property_, seconds=0)
     assert late.value.code == "report_timeout"
     with monkeypatch.context() as patch:
-        patch.setattr(counting, "MAX_MEMORY", 1)
+        patch.setattr(statements, "MAX_MEMORY", 1)
         with pytest.raises(Refusal) as dear:
             ask(stores, property_, seconds=10)
     assert dear.value.code == "too_expensive"

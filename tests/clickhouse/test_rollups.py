@@ -10,6 +10,7 @@ import pytest
 from clickmeter.model import Batch
 from clickmeter.storage.clickhouse import counting, rollups
 from clickmeter.storage.clickhouse.rollups import FUNCTION
+from clickmeter.storage.clickhouse.statements import Statements
 
 if TYPE_CHECKING:
     from stores import EventStores, Question
@@ -54,13 +55,13 @@ def view(number: int) -> dict[str, Any]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements that reports have made."""
     found: list[str] = []
-    rows = counting.Statements.rows
+    rows = Statements.rows
 
-    def noted(self: counting.Statements, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def noted(self: Statements, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         found.append(sql)
         return rows(self, sql, parameters)
 
-    monkeypatch.setattr(counting.Statements, "rows", noted)
+    monkeypatch.setattr(Statements, "rows", noted)
     return found
 
 

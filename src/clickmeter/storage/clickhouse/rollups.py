@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from clickmeter.query.query import Query
     from clickmeter.storage.clickhouse.connection import Connection
-    from clickmeter.storage.clickhouse.counting import Statements
+    from clickmeter.storage.clickhouse.statements import Statements
 
 FUNCTION = "mergeTreeProjection"
 PAGEVIEWS = Clause("type", (IS_VIEW,))
