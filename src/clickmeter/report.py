@@ -54,6 +54,10 @@ def run(executor: Executor, query: Query, *, now: int, cursor_key: bytes) -> Bod
     answer = executor.answer(query, start=start, end=end)
     page = page_of(query, answer)
     time.check_size(query, len(page.groups))
+    # First the rows, then the comparison: an engine knows of the rest by then.
+    found = [] if query.endpoint == "overview" else rows(query, answer, page.groups, first, last)
+    totals = shown(query, answer.totals())
+    past = None if query.compare is None else comparison(executor, query, page.groups, first, last)
     next_cursor = cursor.encode(query, query.offset + len(page.groups), cursor_key) if page.more else None
     meta: Body = {
         "next_cursor": next_cursor,
@@ -61,15 +65,11 @@ def run(executor: Executor, query: Query, *, now: int, cursor_key: bytes) -> Bod
         "unattributed": answer.unattributed(),
         "warnings": warnings(executor, query, [(start, end), *compared(query, first, last)]),
     }
-    totals = shown(query, answer.totals())
     body: Body = {"property_id": query.property_id, "query": echo(query)}
-    if query.endpoint == "overview":
-        body |= totals
-    else:
-        body |= {"rows": rows(query, answer, page.groups, first, last), "totals": totals}
+    body |= totals if query.endpoint == "overview" else {"rows": found, "totals": totals}
     body["meta"] = meta
-    if query.compare is not None:
-        body["comparison"] = comparison(executor, query, page.groups, first, last)
+    if past is not None:
+        body["comparison"] = past
     return body
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clickmeter.model import Event
-    from clickmeter.storage.protocol import Answer, CountingStore, EventStore, RolledEvents, RollupStore
+    from clickmeter.storage.protocol import Answer, CountedAnswer, CountingStore, EventStore, RolledEvents, RollupStore
     from clickmeter.worker import Seat, Urls, Worker
 
 REPORT_SECONDS = 10
@@ -253,23 +253,32 @@ class CountedByEngine(NamedTuple):
         self.counted.close()
 
 
-class EngineExecutor(NamedTuple):
-    """A `report.Executor` until a deadline."""
+class EngineExecutor:
+    """A `report.Executor` for one report, until a deadline."""
 
-    events: EventStore
-    counted: CountingStore
-    deadline: float
+    def __init__(self, events: EventStore, counted: CountingStore, deadline: float) -> None:
+        self._events = events
+        self._counted = counted
+        self._deadline = deadline
+        self._answers: dict[tuple[int, int], CountedAnswer] = {}
 
     def first_event(self, query: Query) -> int | None:
-        return self.events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
+        return self._events.first_event(query.property_id, include_bots=query.include_bots, since=query.kept_from)
 
     def has_daily_ids(self, query: Query, *, start: int, end: int) -> bool:
-        return self.events.has_daily_ids(
+        answer = self._answers.get((start, end))
+        found = answer.has_daily_ids() if answer else None
+        if found is not None:
+            return found
+        return self._events.has_daily_ids(
             query.property_id, start=max(start, query.kept_from), end=end, include_bots=query.include_bots
         )
 
     def answer(self, query: Query, *, start: int, end: int) -> Answer:
-        return self.counted.answer(query, start=max(start, query.kept_from), end=end, deadline=self.deadline)
+        first = max(start, query.kept_from)
+        answer = self._counted.answer(query, start=first, end=end, deadline=self._deadline)
+        self._answers[start, end] = answer
+        return answer
 
 
 def export(store: EventStore, request: ExportRequest) -> Answered:

@@ -12,7 +12,8 @@ from stores import CURSOR_KEY, RECEIVED_AT
 
 from clickmeter.errors import Refusal
 from clickmeter.query.query import parse
-from clickmeter.storage.clickhouse import counting, sql
+from clickmeter.storage.clickhouse import counting, distinct, rollups, sql, statements
+from clickmeter.storage.clickhouse.distinct import SORTED
 
 if TYPE_CHECKING:
     from stores import EventStores
@@ -82,17 +83,44 @@ def test_a_report_has_its_limits(stores: EventStores, monkeypatch: pytest.Monkey
         ask(stores, property_, seconds=0)
     assert late.value.code == "report_timeout"
     with monkeypatch.context() as patch:
-        patch.setattr(counting, "MAX_MEMORY", 1)
+        patch.setattr(statements, "MAX_MEMORY", 1)
         with pytest.raises(Refusal) as dear:
             ask(stores, property_, seconds=10)
     assert dear.value.code == "too_expensive"
     ask(stores, property_, seconds=10)
 
 
+def test_visitors_too_many_to_be_sorted_are_hashed(stores: EventStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    property_ = stores.new_property()
+    stores.append(property_, [[view(number, f"/{number % 5}") for number in range(60)]])
+    tried: list[str] = []
+
+    def unsortable(metric: str, way: str) -> str:
+        tried.append(way)
+        return "length(arrayWithConstant(1000000000000, 0))" if way == SORTED else distinct.distinct(metric, way)
+
+    for module in (counting, rollups):
+        monkeypatch.setattr(module, "distinct", unsortable)
+    ranked = RANGE | {"group_by": ["path"], "order_by": ["-unique_visitors"], "limit": 2}
+    for question in (RANGE, RANGE | {"interval": "day"}, RANGE | {"filters": ["path:is:/1"]}, ranked):
+        stores.check(property_, [("metrics", question)])
+    stores.check(property_, [("pages", RANGE)])
+    assert {*tried} == {*distinct.WAYS}
+
+
+def test_an_hour_that_is_not_whole_is_asked_by_the_instant(stores: EventStores) -> None:
+    property_ = stores.new_property("Asia/Kolkata")
+    edges = ["2026-03-01T18:29:59.999Z", "2026-03-01T18:30:00Z", "2026-03-02T18:29:59.999Z", "2026-03-02T18:30:00Z"]
+    stores.append(property_, [[view(number) | {"ts": edge} for number, edge in enumerate(edges)]])
+    day = {"from_": "2026-03-02", "to": "2026-03-02", "filters": ["path:is:/"]}
+    assert stores.ask(property_, "metrics", day)["totals"]["pageviews"] == 2
+    stores.check(property_, [("metrics", day), ("metrics", day | {"timezone": "UTC"})])
+
+
 @pytest.mark.parametrize(
     ("module", "table", "name", "broken"),
     [
-        (counting, "AGGREGATES", "unique_visitors", "uniqExact(visitor_key)"),
+        (distinct, "KEYS", "unique_visitors", "session_key"),
         (counting, "SESSION_SUMS", "bounces", "countIf(n = 2)"),
         (sql, "COMPARISONS", "is_not", "({value} != {wanted} AND {present})"),
     ],

@@ -22,6 +22,7 @@ SCHEMES = {"clickhouse": "http", "clickhouses": "https", "chdb": "chdb"}
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 TIMEOUT_EXCEEDED, MEMORY_EXCEEDED, UNKNOWN_STATUS_OF_INSERT = 159, 241, 319
+ARRAY_TOO_LARGE = 128
 NEVER_SENT = 0
 """No code of ClickHouse's own: the driver refused."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import time
-from functools import cached_property
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clickmeter.errors import Refusal, refuse_parameter
+from clickmeter.errors import Refusal
 from clickmeter.query.fields import METRICS
 from clickmeter.query.sums import Sums
-from clickmeter.storage.clickhouse.connection import MEMORY_EXCEEDED, TIMEOUT_EXCEEDED, Connection, Failed
+from clickmeter.storage.clickhouse.connection import Connection
+from clickmeter.storage.clickhouse.distinct import KEYS, SORTED, distinct
 from clickmeter.storage.clickhouse.rollups import Hours, Rolled, has_rollups, is_rolled
-from clickmeter.storage.clickhouse.schema import quoted
+from clickmeter.storage.clickhouse.schema import HOUR_MS, quoted
 from clickmeter.storage.clickhouse.sql import Matching
+from clickmeter.storage.clickhouse.statements import TOO_EXPENSIVE, Statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     from clickmeter.query.query import Query
     from clickmeter.storage.clickhouse.sql import Group
 
-MAX_MEMORY = 4 * 1024**3
-"""Of one statement, in bytes."""
-AGGREGATES = {
-    "events": "count()",
-    "pageviews": "countIf(is_view)",
-    "unique_visitors": "uniqExactIf(visitor_key, visitor_key != 0)",
-    "sessions": "uniqExactIf(session_key, session_key != 0)",
-}
+COUNTS = {"events": "count()", "pageviews": "countIf(is_view)"}
 SESSION_SUMS = {
     "whole_sessions": "count()",
     "bounces": "countIf(n = 1)",
@@ -56,50 +49,6 @@ class ClickhouseCounting:
         self._connection.close()
 
 
-class Statements:
-    """Runs the statements of one report, within its time."""
-
-    def __init__(self, connection: Connection, deadline: float) -> None:
-        self._connection = connection
-        self._deadline = deadline
-
-    def rows(self, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.rows(sql, parameters, self._settings())
-        except Failed as failed:
-            if failed.code == TIMEOUT_EXCEEDED:
-                raise timed_out() from failed
-            if failed.code == MEMORY_EXCEEDED:
-                detail = "This takes more memory than a report may; ask for a shorter range or fewer groups."
-                raise refuse_parameter("from", "too_expensive", detail) from failed
-            raise self._connection.refusal(failed) from failed
-
-    def _settings(self) -> dict[str, Any]:
-        """An acknowledged event is seen, and the limits of time and memory hold."""
-        settings: dict[str, Any] = {
-            "max_memory_usage": MAX_MEMORY,
-            "select_sequential_consistency": 1,
-            "join_use_nulls": 0,
-            # Hashing takes longer than reading: even what is little to read is worth every core.
-            "merge_tree_min_rows_for_concurrent_read": 8_192,
-            "merge_tree_min_bytes_for_concurrent_read": 1,
-        }
-        if self._deadline == math.inf:
-            return settings
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise timed_out()
-        return settings | {
-            "max_execution_time": round(left, 3),
-            "timeout_overflow_mode": "throw",
-            "timeout_before_checking_execution_speed": 0,
-        }
-
-
-def timed_out() -> Refusal:
-    return Refusal("report_timeout", "The report took too long; ask for a shorter range or fewer groups.")
-
-
 class Source(NamedTuple):
     """Where events are, and whether their rollups can be read."""
 
@@ -107,8 +56,16 @@ class Source(NamedTuple):
     rolls: bool
 
 
+class Total(NamedTuple):
+    """Everything that matches; `has_daily_ids` is of the range, whatever matches, or None when that is not known."""
+
+    unattributed: dict[str, int]
+    has_daily_ids: bool | None
+    sums: Sums
+
+
 class ClickhouseAnswer:
-    """An `Answer`; each number is asked for when it is wanted, and once."""
+    """A `CountedAnswer`; each number is asked for when it is wanted, and once."""
 
     def __init__(self, statements: Statements, query: Query, source: Source, *, start: int, end: int) -> None:
         self._statements = statements
@@ -117,17 +74,25 @@ class ClickhouseAnswer:
         self._table = f"{quoted(source.database)}.events"
         self._range = (start, end)
         self._asks_sessions = any(METRICS[name].sessions for name in query.metrics)
+        self._totals: Total | None = None
+        self._known: Cells = {}
 
     def unattributed(self) -> dict[str, int]:
-        return self._total[0]
+        return self._total.unattributed
+
+    def has_daily_ids(self) -> bool | None:
+        return self._total.has_daily_ids
 
     def totals(self) -> Sums:
-        return self._total[1]
+        return self._total.sums
 
     def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
         names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
         order, limit = self._order(terms, count)
-        counted = self._counted(names, order=order, limit=limit)
+        in_one = limit and self._query.interval == "total" and SORTED in self._statements.ways
+        counted = self._ranked(order, limit) if in_one else None
+        if counted is None:
+            counted = self._counted(names, order=order, limit=limit)
         groups = sorted((group for _, group in counted), key=by_value)
         whole: Cells = {}
         if any(METRICS[name].sessions for name in names):
@@ -138,43 +103,74 @@ class ClickhouseAnswer:
         width = len(edges) - 1
         if not width or not groups:
             return [[] for _ in groups]
-        if width == 1 and not self._query.group_by:
-            return [[self.totals()]]
+        if not self._query.group_by:
+            if width == 1:
+                return [[self.totals()]]
+            if (series := self._series(edges)) is not None:
+                return [series]
         buckets: Sequence[int | None] = [None] if width == 1 else edges[:-1]
-        if not self._query.group_by and (rolled := self._rolled(edges)) is not None:
-            return [[rolled[edge].sums if edge in rolled else Sums() for edge in edges[:-1]]]
-        counted = self._counted(self._query.metrics, groups=groups, edges=edges)
+        counted = self._known if width == 1 and all((None, group) in self._known for group in groups) else None
+        if counted is None:
+            counted = self._counted(self._query.metrics, groups=groups, edges=edges)
         whole = self._session_sums(groups=groups, edges=edges) if self._asks_sessions else {}
         return [
             [combined(counted.get((bucket, group), Sums()), whole.get((bucket, group))) for bucket in buckets]
             for group in groups
         ]
 
-    @cached_property
-    def _total(self) -> tuple[dict[str, int], Sums]:
-        if (rolled := self._rolled(self._range)) is not None:
-            [total] = rolled.values() or [Rolled({"visitor_id": 0, "session_id": 0}, Sums())]
-            return total.unattributed, total.sums
+    @property
+    def _total(self) -> Total:
+        if self._totals is None:
+            rolled = self._rolled([])
+            self._totals = Total(rolled.unattributed, rolled.has_daily_ids, rolled.total) if rolled else self._summed()
+        return self._totals
+
+    def _summed(self) -> Total:
+        """Everything that matches, from the events."""
         names = counts_of(self._query.metrics)
         events = self._events()
-        sql = f"""
-            SELECT countIf(visitor_key = 0), countIf(session_key = 0), {", ".join(AGGREGATES[name] for name in names)}
-            FROM {events.sql()}
-        """
-        [(no_visitor, no_session, *values)] = self._statements.rows(sql, events.parameters.values)
+        picked = events.sql()
+        rows = self._statements.counted(
+            lambda way: (
+                f"""
+                SELECT countIf(visitor_key = 0), countIf(session_key = 0), {", ".join(aggregates(names, way))}
+                FROM {picked}
+            """
+            ),
+            events.parameters.values,
+        )
+        [(no_visitor, no_session, *values)] = rows
         counted = Sums(**dict(zip(names, values, strict=True)))
         whole = self._session_sums(apart=False)[None, ()] if self._asks_sessions else None
-        return {"visitor_id": no_visitor, "session_id": no_session}, combined(counted, whole)
+        return Total({"visitor_id": no_visitor, "session_id": no_session}, None, combined(counted, whole))
 
-    def _rolled(self, edges: Sequence[int]) -> dict[int, Rolled] | None:
-        """What rollups have of the buckets between these edges, groups apart; None when they cannot tell."""
+    def _series(self, edges: Sequence[int]) -> list[Sums] | None:
+        """The sums of each bucket between these edges, groups apart, from rollups, and the totals with them."""
+        rolled = self._rolled(edges)
+        if rolled is None:
+            return None
+        self._totals = Total(rolled.unattributed, rolled.has_daily_ids, rolled.total)
+        # Of the first bucket some may be too old to be counted.
+        found = {edges[max(bisect_right(edges, hour * HOUR_MS), 1) - 1]: sums for hour, sums in rolled.buckets.items()}
+        return [found.get(edge, Sums()) for edge in edges[:-1]]
+
+    def _rolled(self, edges: Sequence[int]) -> Rolled | None:
+        """What rollups have of the range and of the buckets between these edges; None when they cannot tell."""
         start, end = self._range
         within = [start, *(edge for edge in edges if start < edge < end), end]
         if start >= end or not self._source.rolls or not is_rolled(self._query, within):
             return None
-        rolled = Hours(self._query, self._source.database, within).rolled(self._statements)
-        # Of the first bucket some may be too old to be counted.
-        return {max((edge for edge in edges if edge <= bucket), default=bucket): one for bucket, one in rolled.items()}
+        return Hours(self._query, self._source.database, within).rolled(self._statements)
+
+    def _ranked(self, order: str, limit: str) -> Cells | None:
+        """The leading groups with all that is counted of them, which are few; None when that takes too much memory."""
+        try:
+            self._known = self._counted(self._query.metrics, order=order, limit=limit, ways=(SORTED,))
+        except Refusal as refusal:
+            if refusal.code != TOO_EXPENSIVE:
+                raise
+            return None
+        return self._known
 
     def _counted(
         self,
@@ -184,16 +180,23 @@ class ClickhouseAnswer:
         edges: Sequence[int] = (),
         order: str = "",
         limit: str = "",
+        ways: Sequence[str] = (),
     ) -> Cells:
         """The counts of those metrics, by bucket and group; only of `groups` if they are given."""
         names = counts_of(metrics)
         events = self._events(edges)
         picked = events.sql(where=events.in_groups(groups))
-        sql = f"""
-            SELECT {", ".join([*events.cells, *(AGGREGATES[name] for name in names)])} FROM {picked}
-            {grouped(events.cells)} {order} {limit}
-        """
-        return self._cells(sql, events, names)
+        rows = self._statements.counted(
+            lambda way: (
+                f"""
+                SELECT {", ".join([*events.cells, *aggregates(names, way)])} FROM {picked}
+                {grouped(events.cells)} {order} {limit}
+            """
+            ),
+            events.parameters.values,
+            ways=ways,
+        )
+        return by_cell(rows, events, names)
 
     def _session_sums(
         self, *, groups: Sequence[Group] | None = None, edges: Sequence[int] = (), apart: bool = True
@@ -216,20 +219,12 @@ class ClickhouseAnswer:
             ) AS owners INNER JOIN {events.sessions()} AS whole USING (session_key)
             {f"WHERE {wanted}" if wanted else ""} {grouped(cells)}
         """
-        return self._cells(sql, events, list(SESSION_SUMS), apart=apart)
+        return by_cell(self._statements.rows(sql, events.parameters.values), events, list(SESSION_SUMS), apart=apart)
 
     def _events(self, edges: Sequence[int] = ()) -> Matching:
         """What matches, told apart by the buckets between the edges, if there are any between."""
         start, end = self._range
         return Matching(self._query, self._table, start=start, end=end, edges=edges)
-
-    def _cells(self, sql: str, events: Matching, names: Sequence[str], *, apart: bool = True) -> Cells:
-        """The sums of each row, by its bucket (None without buckets) and its group."""
-        found: Cells = {}
-        for row in self._statements.rows(sql, events.parameters.values):
-            values = row[len(row) - len(names) :]
-            found[events.cell(row) if apart else (None, ())] = Sums(**dict(zip(names, values, strict=True)))
-        return found
 
     def _order(self, terms: Sequence[str], count: int) -> tuple[str, str]:
         """How to have the leading groups come first, and how many of them are enough.
@@ -252,7 +247,16 @@ class ClickhouseAnswer:
         if name in self._query.group_by:
             d = f"d{self._query.group_by.index(name)}"
             return f"{d} = '', {d} {direction}"
-        return None if METRICS[name].sessions else f"{AGGREGATES[name]} {direction}"
+        return None if METRICS[name].sessions else f"{name} {direction}"
+
+
+def by_cell(rows: Sequence[tuple[Any, ...]], events: Matching, names: Sequence[str], *, apart: bool = True) -> Cells:
+    """The sums of each row, by its bucket (None without buckets) and its group."""
+    found: Cells = {}
+    for row in rows:
+        values = row[len(row) - len(names) :]
+        found[events.cell(row) if apart else (None, ())] = Sums(**dict(zip(names, values, strict=True)))
+    return found
 
 
 def grouped(cells: Sequence[str]) -> str:
@@ -261,7 +265,12 @@ def grouped(cells: Sequence[str]) -> str:
 
 def counts_of(metrics: Sequence[str]) -> list[str]:
     """The counts that those metrics take; events always, since no events is nothing to show."""
-    return ["events", *(name for name in AGGREGATES if name != "events" and name in metrics)]
+    return ["events", *(name for name in (*COUNTS, *KEYS) if name != "events" and name in metrics)]
+
+
+def aggregates(names: Sequence[str], way: str) -> list[str]:
+    """What counts them, each under its own name."""
+    return [f"{COUNTS.get(name) or distinct(name, way)} AS {name}" for name in names]
 
 
 def combined(counted: Sums, whole: Sums | None) -> Sums:

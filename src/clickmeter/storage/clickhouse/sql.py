@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import DATA_PREFIX, dimension
-from clickmeter.query.filters import plan
+from clickmeter.query.filters import Filter, plan
+from clickmeter.storage.clickhouse.schema import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickmeter.query.filters import Clause, Filter
+    from clickmeter.query.filters import Clause
     from clickmeter.query.query import Query
 
 Group = tuple[str | None, ...]
@@ -34,6 +36,9 @@ COMPARISONS = {
     "is_not_set": "NOT {present}",
 }
 """Operator -> SQL. A missing value is an empty text and a wanted one never is, so that most need not ask."""
+
+
+IS_VIEW = Filter("type", "is", PAGEVIEW)
 
 
 class Parameters:
@@ -59,8 +64,7 @@ class Matching:
         self._table = table
         bots = "" if query.include_bots else " AND bot = 0"
         property_ = self.parameters.add(query.property_id)
-        first, last = (self.parameters.add(edge, "Int64") for edge in (start, end))
-        self._in_range = f"property_id = {property_} AND ts >= {first} AND ts < {last}{bots}"
+        self._in_range = f"property_id = {property_} AND {self._instants(start, end)}{bots}"
         self.dimensions = [f"d{place}" for place in range(len(query.group_by))]
         has_buckets = len(edges) > 2
         self._bucket = f"roundDown(ts, {self.parameters.add(list(edges), 'Array(Int64)')})" if has_buckets else ""
@@ -100,6 +104,15 @@ class Matching:
         bucket, values = (row[0], row[1:]) if self._bucket else (None, row)
         return bucket, tuple(map(from_stored, self._query.group_by, values))
 
+    def _instants(self, start: int, end: int) -> str:
+        """What picks the rows of a range; an hour is half as long to read as an instant, which then finds them only."""
+        first, last = (self.parameters.add(edge, "Int64") for edge in (start, end))
+        instants = f"ts >= {first} AND ts < {last}"
+        if start % HOUR_MS or end % HOUR_MS:
+            return instants
+        first, last = (self.parameters.add(edge // HOUR_MS, "Int32") for edge in (start, end))
+        return f"indexHint({instants}) AND hour >= {first} AND hour < {last}"
+
     def _asks_pages(self) -> bool:
         asked = (*self._query.group_by, *(one.dimension for group in self._query.groups for one in group))
         return any(known.of_session for name in asked if (known := dimension(name)))
@@ -118,12 +131,14 @@ class Matching:
         if name.startswith(DATA_PREFIX):
             key = self.parameters.add(name.removeprefix(DATA_PREFIX))
             return f"if(mapContains(data_values, {key}), concat('{PRESENT}', data_values[{key}]), '')"
-        return f"toString({name})"
+        return name
 
     def _clause(self, clause: Clause) -> str:
         return f"({' OR '.join(map(self._condition, clause.alternatives))})"
 
     def _condition(self, condition: Filter) -> str:
+        if condition == IS_VIEW:
+            return "is_view"
         value, present = condition.dimension, f"({condition.dimension} != '')"
         if value.startswith(DATA_PREFIX):
             key = self.parameters.add(value.removeprefix(DATA_PREFIX))

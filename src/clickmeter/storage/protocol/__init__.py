@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from clickmeter.storage.protocol.counting import Answer, CountingStore, Group
+from clickmeter.storage.protocol.counting import Answer, CountedAnswer, CountingStore, Group
 from clickmeter.storage.protocol.events import BEGINNING, NEWEST, Erased, EventStore
 from clickmeter.storage.protocol.metadata import MetadataStore
 from clickmeter.storage.protocol.rolled import Removal, RolledEvents
@@ -20,6 +20,7 @@ __all__ = [
     "BEGINNING",
     "NEWEST",
     "Answer",
+    "CountedAnswer",
     "CountingStore",
     "Erased",
     "EventStore",

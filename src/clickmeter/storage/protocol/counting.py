@@ -17,7 +17,7 @@ Group = tuple[str | None, ...]
 class CountingStore(Protocol):
     """Events in an engine that answers queries itself; for the others see `clickmeter.segments`."""
 
-    def answer(self, query: Query, *, start: int, end: int, deadline: float) -> Answer:
+    def answer(self, query: Query, *, start: int, end: int, deadline: float) -> CountedAnswer:
         """What there is of a query in start <= ts < end (ms).
 
         Raises ``report_timeout`` past the deadline, in seconds on the monotonic clock, and ``too_expensive``.
@@ -47,4 +47,12 @@ class Answer(Protocol):
 
     def by_bucket(self, groups: Sequence[Group], edges: Sequence[int]) -> list[list[Sums]]:
         """For each of the given groups (absent ones too), the sums of each bucket between the edges (ms)."""
+        ...
+
+
+class CountedAnswer(Answer, Protocol):
+    """An answer of an engine that counts."""
+
+    def has_daily_ids(self) -> bool | None:
+        """As `EventStore.has_daily_ids` of the range and of bots as the query has them; None when that is another's."""
         ...
