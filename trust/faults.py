@@ -71,7 +71,8 @@ def small_disk(trial: Trial) -> Iterator[Path | None]:
         yield place if mounted else None
     finally:
         if mounted:
-            subprocess.run(["umount", str(place)], check=True)
+            # Lazily: a process that still has files there must not keep the disk for ever.
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def settings_of(flag: Path) -> dict[str, str]:

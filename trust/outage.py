@@ -130,14 +130,16 @@ def endured(scene: Scene, site: Site, fault: Fault, seed: str) -> Seen:
     """Clients send and somebody reads before, during and after a fault."""
     ledger, stopping = Ledger(), threading.Event()
     reader = Reader(site, ledger, stopping)
-    with under_load(site, ledger, seed, LOAD):
-        reader.start()
-        time.sleep(BEFORE_SECONDS)
-        with fault.during(scene):
-            time.sleep(fault.seconds)
-        recovery = seconds_to_recover(site, ledger, seed)
-    stopping.set()
-    reader.join()
+    reader.start()
+    try:
+        with under_load(site, ledger, seed, LOAD):
+            time.sleep(BEFORE_SECONDS)
+            with fault.during(scene):
+                time.sleep(fault.seconds)
+            recovery = seconds_to_recover(site, ledger, seed)
+    finally:
+        stopping.set()
+        reader.join()
     return Seen(ledger, reader, recovery)
 
 
