@@ -22,6 +22,8 @@ SCHEMES = {"clickhouse": "http", "clickhouses": "https", "chdb": "chdb"}
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 TIMEOUT_EXCEEDED, MEMORY_EXCEEDED, UNKNOWN_STATUS_OF_INSERT = 159, 241, 319
+DAMAGED = frozenset({32, 33, 40, 74, 75, 107, 117, 226, 228, 243, 246})
+"""Codes of what is wrong with files: unreadable, of another size or checksum, not there, or no space for them."""
 NEVER_SENT = 0
 """No code of ClickHouse's own: the driver refused."""
 
@@ -57,10 +59,10 @@ class Connection:
         """Raises ``store_unavailable`` with one sentence when there is no driver, no server, or a second process."""
         self.shown = without_password(url)
         parts = urlsplit(url)
-        self._directory = Directory(directory_of(url)) if parts.scheme == "chdb" else None
-        self.cluster = None if self._directory else cluster_of(url)
+        self.directory = Directory(directory_of(url)) if parts.scheme == "chdb" else None
+        self.cluster = None if self.directory else cluster_of(url)
         self.own_events = rows_of_server(self.cluster)
-        self.database = DATABASE if self._directory else unquote(parts.path.strip("/")) or DATABASE
+        self.database = DATABASE if self.directory else unquote(parts.path.strip("/")) or DATABASE
         try:
             with self.refusing():
                 self._client = self._connect(url)
@@ -72,8 +74,8 @@ class Connection:
         import clickhouse_connect  # noqa: PLC0415 - an extra
 
         with failures():
-            if self._directory is not None:
-                client: Any = clickhouse_connect.get_client(interface="chdb", path=self._directory.path)
+            if self.directory is not None:
+                client: Any = clickhouse_connect.get_client(interface="chdb", path=self.directory.path)
             else:
                 client = http_client(url)
         return client  # type: ignore[no-any-return] # the driver's own class, of which little is used
@@ -126,23 +128,21 @@ class Connection:
             raise Refusal("store_unavailable", f"{self.shown} needs the extra clickmeter[{extra_of(self)}].") from error
 
     def refusal(self, failed: Failed) -> Refusal:
+        if self.directory is not None and failed.code in DAMAGED:
+            self.directory.doubt()
         return Refusal("store_unavailable", f"{self.shown} cannot be used: {failed}", retry_after=1)
-
-    @property
-    def is_chdb(self) -> bool:
-        return self._directory is not None
 
     def close(self) -> None:
         self._client.close()
         self._release()
 
     def _release(self) -> None:
-        if self._directory is not None:
-            self._directory.release()
+        if self.directory is not None:
+            self.directory.release()
 
 
 def extra_of(connection: Connection) -> str:
-    return "chdb" if connection.is_chdb else "clickhouse"
+    return "chdb" if connection.directory else "clickhouse"
 
 
 def http_client(url: str) -> Any:
@@ -230,6 +230,7 @@ class Directory:
     """A chDB directory, which one process holds at a time; within it any number of connections share it."""
 
     _held: dict[str, tuple[int, int]] = {}  # noqa: RUF012 - of the process: path -> lock file, connections
+    _doubted: set[str] = set()  # noqa: RUF012 - of the process: paths in which something went wrong with files
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -253,9 +254,21 @@ class Directory:
             raise Refusal("store_unavailable", sentence) from None
         return file
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether something went wrong with files since it was trusted, on whichever connection."""
+        return self.path in self._doubted
+
+    def doubt(self) -> None:
+        self._doubted.add(self.path)
+
+    def trust(self) -> None:
+        self._doubted.discard(self.path)
+
     def release(self) -> None:
         file, users = self._held.pop(self.path)
         if users > 1:
             self._held[self.path] = (file, users - 1)
         else:
+            self.trust()
             os.close(file)

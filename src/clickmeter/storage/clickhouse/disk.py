@@ -1,0 +1,66 @@
+"""What if the disk beneath chDB fills up? Parts that were broken by it are replaced by those they were made of.
+
+chDB 4.4 takes a merge for done whose files could not be written: the part it leaves cannot be read. What it was merged
+from stays on the disk for eight minutes (`old_parts_lifetime`) and takes its place when the table is attached anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+from clickmeter.errors import Refusal
+from clickmeter.storage.clickhouse.schema import quoted
+
+if TYPE_CHECKING:
+    from clickmeter.storage.clickhouse.connection import Connection, Directory
+
+LEAST_BYTES = 16 * 1024 * 1024
+"""With less than this free the disk is taken for full."""
+FULL_PAUSE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
+"""How long after its tables were attached anew that is done again, while the disk is full, and while there is room."""
+
+log = logging.getLogger("clickmeter.clickhouse")
+
+
+class Disk:
+    """The disk of one chDB directory, looked at before anything is stored, and every two seconds by a server."""
+
+    def __init__(self, connection: Connection, directory: Directory) -> None:
+        self._connection = connection
+        self._directory = directory
+        self._renewed_at = -inf
+
+    def require_room(self) -> None:
+        """Return when there is room and the tables can be read; else ``store_unavailable``."""
+        has_room = free_bytes(self._directory.path) >= LEAST_BYTES
+        if not has_room:
+            self._directory.doubt()
+        pause = PAUSE_SECONDS if has_room else FULL_PAUSE_SECONDS
+        if self._directory.is_doubted and time.monotonic() > self._renewed_at + pause:
+            self._renew(trusted=has_room)
+        if not has_room:
+            raise Refusal(
+                "store_unavailable", f"The disk of {self._directory.path} is full; make room there.", retry_after=5
+            )
+
+    def _renew(self, *, trusted: bool) -> None:
+        """Attach the tables anew; afterwards they are `trusted`, unless something else goes wrong meanwhile."""
+        self._renewed_at = time.monotonic()
+        database = quoted(self._connection.database)
+        if trusted:
+            self._directory.trust()
+        with self._connection.refusing():
+            for table in ("events", "store"):
+                self._connection.command(f"DETACH TABLE IF EXISTS {database}.{table} SYNC")
+                self._connection.command(f"ATTACH TABLE IF NOT EXISTS {database}.{table}")
+        log.warning("The tables in %s were attached anew, since its disk was full or failed.", self._directory.path)
+
+
+def free_bytes(path: str) -> int:
+    """What a program that is not root may still write."""
+    of_disk = os.statvfs(path)
+    return of_disk.f_bavail * of_disk.f_frsize
