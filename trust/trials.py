@@ -18,7 +18,7 @@ from trust.databases import DATABASES
 from trust.guarantee import FAILURES_KEPT, Outcome, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 3
 """Trials under way at once: a server and its clients keep about one core busy, and some mostly wait."""
-MINUTES, FULL_MINUTES = 10, 240
-"""What a trial may take, of the sound program and the broken build together; the usual ones take three at most."""
+MINUTES, FULL_MINUTES = 15, 240
+"""What a trial may take, of the sound program and the broken build together; the usual ones take four at most."""
 GRACE_SECONDS = 90
 """Within which a trial that is told to end has stopped its servers and unmounted its disks."""
 LOOK_SECONDS = 1
@@ -70,7 +70,7 @@ class Running(NamedTuple):
     since: float
 
 
-def rows_of(chosen: Iterable[tuple[Guarantee, str]], seed: int, *, full: bool, seconds: float) -> Iterator[Row]:
+def rows_of(chosen: Iterable[tuple[Guarantee, str]], seed: int, *, full: bool, seconds: float) -> Generator[Row]:
     """The rows of the table as they become known; a trial that takes longer than so many seconds has failed.
 
     When nobody wants the next one any more, what is under way ends with its servers and disks.
