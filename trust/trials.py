@@ -79,7 +79,7 @@ def rows_of(chosen: Iterable[tuple[Guarantee, str]], seed: int, *, full: bool, s
     running: list[Running] = []
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE:
+            while waiting and is_room_for(waiting[0][0], running):
                 running.append(started(*waiting.popleft(), seed, full=full))
             known = wait([trial.answer for trial in running], LOOK_SECONDS)
             for trial in [*running]:
@@ -91,6 +91,12 @@ def rows_of(chosen: Iterable[tuple[Guarantee, str]], seed: int, *, full: bool, s
             trial.process.terminate()
         for trial in running:
             ended(trial)
+
+
+def is_room_for(guarantee: Guarantee, running: list[Running]) -> bool:
+    if not running:
+        return True
+    return len(running) < AT_ONCE and not guarantee.alone and not running[0].guarantee.alone
 
 
 def started(guarantee: Guarantee, engine: str, seed: int, *, full: bool) -> Running:

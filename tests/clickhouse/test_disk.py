@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +22,19 @@ if TYPE_CHECKING:
 OF_2016 = 1_455_000_000_000
 MONTH = "201602"
 """A month of which no other test has events."""
+QUESTIONS = 30
+
+
+def event(id_: str) -> Event:
+    return Event(event_id=id_, type="pageview", ts=OF_2016, received_at=OF_2016, path="/")
 
 
 def append(stores: EventStores, property_: Property, id_: str) -> None:
-    event = Event(event_id=id_, type="pageview", ts=OF_2016, received_at=OF_2016, path="/")
-    assert stores.events.append([Batch(property_.id, [event])]) == [0]
+    assert stores.events.append([Batch(property_.id, [event(id_)])]) == [0]
 
 
 def stored_ids(stores: EventStores, property_: Property) -> list[str]:
-    return [event.event_id for _, event in stores.events.export(property_.id, after=0, limit=10_000)]
+    return [stored.event_id for _, stored in stores.events.export(property_.id, after=0, limit=10_000)]
 
 
 def break_merged_part(stores: EventStores) -> None:
@@ -59,6 +64,46 @@ def test_a_part_that_cannot_be_read_is_replaced_by_those_it_was_made_of(
     assert stored_ids(stores, property_) == ["0", "1", "2", "3"]
     stores.reopen()
     assert stored_ids(stores, property_) == ["0", "1", "2", "3"]
+
+
+def test_what_is_stored_while_the_disk_fills_up_is_not_acknowledged_and_stored_again(
+    stores: EventStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    property_ = stores.new_property()
+    rooms = iter([2**62, 0])
+    with monkeypatch.context() as filling:
+        filling.setattr(disk, "free_bytes", lambda _: next(rooms))
+        with pytest.raises(Refusal, match="send the same events again"):
+            append(stores, property_, "0")
+    with closing(Connection(stores.events_url)) as connection:
+        # What chDB does by itself with a part that it cannot read when it starts.
+        sql = "SELECT name FROM system.parts WHERE table = 'events' AND active ORDER BY modification_time DESC LIMIT 1"
+        [(part,)] = connection.rows(sql)
+        connection.command(f"ALTER TABLE clickmeter.events DETACH PART '{part}'")
+    [duplicates] = stores.events.append([Batch(property_.id, [event("0")])])
+    assert duplicates == 1  # since the journal had it
+    assert stored_ids(stores, property_) == ["0"]
+
+
+def test_nobody_who_asks_notices_that_the_tables_are_attached_anew(
+    stores: EventStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "PAUSE_SECONDS", 0)
+    property_ = stores.new_property()
+    append(stores, property_, "0")
+
+    def ask() -> set[int]:
+        return {len(stored_ids(stores, property_)) for _ in range(QUESTIONS)}
+
+    with closing(Connection(stores.events_url)) as connection, ThreadPoolExecutor(1) as other:
+        assert connection.directory is not None
+        answers = other.submit(ask)
+        while not answers.done():
+            connection.directory.is_doubted = True
+            with closing(stores.opened_events()) as events:
+                events.check()
+            assert not connection.directory.is_doubted
+        assert answers.result() == {1}
 
 
 def test_a_disk_with_hardly_any_room_takes_no_events(stores: EventStores, monkeypatch: pytest.MonkeyPatch) -> None:

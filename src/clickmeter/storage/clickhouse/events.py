@@ -45,7 +45,7 @@ class ClickhouseEvents:
         patience = MOMENT_SECONDS if server_writes else inf
         with self._connection.refusing():
             self._writer, self._removing = storing(
-                self._connection, url, metadata, identity=self.identity(), patience=patience
+                self._connection, url, metadata, identity=self.identity(), patience=patience, disk=self._disk
             )
         if server_writes:
             self._writer.check()
