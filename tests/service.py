@@ -110,7 +110,12 @@ class Service:
         assert self._process is not None
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
-        code = self._process.wait(STOP_SECONDS)
+        try:
+            code = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            if number != signal.SIGKILL:
+                self.kill_all()
+            raise
         self._reader.join(STOP_SECONDS)
         return code
 

@@ -7,6 +7,8 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
     from trust.databases import Database
     from trust.guarantee import Trial
 
-SMALL_DISK = "64m"
+SMALL_DISK = "128m"
 TABLESPACE = "small"
 FAILS_WHILE = "TRUST_DISK_FAILS_WHILE"
 """The variable that names the flag to broken/failing_disk.py."""
+BLINK_SECONDS = 0.3
 BLOCK = bytes(64 * 1024)
 
 
@@ -71,7 +74,8 @@ def small_disk(trial: Trial) -> Iterator[Path | None]:
         yield place if mounted else None
     finally:
         if mounted:
-            subprocess.run(["umount", str(place)], check=True)
+            # Lazily: a process that still has files there must not keep the disk for ever.
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def settings_of(flag: Path) -> dict[str, str]:
@@ -121,6 +125,25 @@ def full(scene: Scene) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
+
+
+@contextmanager
+def full_now_and_then(scene: Scene) -> Iterator[None]:
+    """Another program fills the disk and gives it back, again and again."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(BLINK_SECONDS):
+            with full(scene):
+                ended.wait(BLINK_SECONDS)
+
+    with ThreadPoolExecutor(1) as other:
+        working = other.submit(work)
+        try:
+            yield
+        finally:
+            ended.set()
+        working.result()
 
 
 @contextmanager
@@ -252,7 +275,9 @@ FAULTS = {
         Fault("a PostgreSQL that does not move", stopped_server, 9, reads=False),
     ),
     "chdb": (
-        # Not a full disk: the engine damages what it is merging then, which docs/clickhouse.md tells.
+        # What chDB was merging then cannot be read for a moment.
+        Fault("a full disk", full, 2, reads=False, needs_small_disk=True),
+        Fault("a disk that is full now and then", full_now_and_then, 4, reads=False, needs_small_disk=True),
         Fault("a locked file", locked_file, 9, reads=True),
         Fault("a process that does not move", stopped_process, 9, reads=False),
     ),

@@ -192,4 +192,5 @@ GUARANTEE = Guarantee(
     "A thousand slow clients are cut off in time, bombs and junk refused; an honest client and memory do not suffer.",
     check,
     "waits_for_ever",
+    alone=True,
 )

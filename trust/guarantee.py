@@ -97,3 +97,5 @@ class Guarantee(NamedTuple):
     broken: str | None
     """None where there is nothing to break; the promise then says why."""
     engines: tuple[str, ...] = ENGINES
+    alone: bool = False
+    """Whether it is about how long things take, so that no other trial may be under way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trust.account import questions, wrong_in
@@ -12,7 +11,6 @@ from trust.traffic import Ledger, Load, under_load
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
 
     from service import Service
     from trust.guarantee import Trial
@@ -35,7 +33,7 @@ def check(trial: Trial) -> Outcome:
     failures: list[str] = []
     children = OF_ONE_PROCESS.get(trial.engine, CHILDREN)
     victims = (EVERYTHING, EVERYTHING, EVERYTHING, ALONE, *children)
-    with serving(trial) as service:
+    with trial.running() as service:
         for number in range(trial.amount(ROUNDS, FULL_ROUNDS)):
             if number % ROUNDS_OF_A_PROPERTY == 0:
                 site, ledger = service.new_site(timezone=chance.choice(["UTC", "Europe/Berlin"])), Ledger()
@@ -51,16 +49,6 @@ def check(trial: Trial) -> Outcome:
             if failures and trial.broken:
                 break
     return Outcome(number + 1, failures)
-
-
-@contextmanager
-def serving(trial: Trial) -> Iterator[Service]:
-    service = trial.service()
-    service.start()
-    try:
-        yield service
-    finally:
-        service.stop()
 
 
 def kill(service: Service, victim: str, chance: random.Random) -> None:

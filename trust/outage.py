@@ -70,6 +70,7 @@ class Reader(threading.Thread):
 class Seen(NamedTuple):
     """What came of a fault."""
 
+    site: Site
     ledger: Ledger
     reader: Reader
     recovery: float
@@ -78,16 +79,22 @@ class Seen(NamedTuple):
 
 def check(trial: Trial) -> Outcome:
     cases, failures = 0, list[str]()
+    ends: list[Seen] = []
     with small_disk(trial) as disk, scene_on(trial, disk) as scene:
         for number in range(trial.amount(ROUNDS, FULL_ROUNDS)):
             for fault in FAULTS[trial.engine]:
                 if fault.needs_small_disk and disk is None:
                     trial.say(f"{fault.name}: not tried, since only root can mount a small disk for it.")
                     continue
-                failures += [f"{fault.name}: {sentence}" for sentence in wrong_with(trial, scene, fault, number)]
+                seen = endured(scene, fault, f"{trial.seed} {fault.name} {number}")
+                ends.append(seen)
+                failures += [f"{fault.name}: {sentence}" for sentence in wrong_with(trial, fault, seen)]
                 cases += 1
                 if failures and trial.broken:
                     return Outcome(cases, failures)
+        scene.service.restart()
+        for seen in ends:
+            failures += [f"After a restart: {sentence}" for sentence in wrong_in(seen.site, seen.ledger, ())]
     return Outcome(cases, failures)
 
 
@@ -104,11 +111,9 @@ def scene_on(trial: Trial, disk: Path | None) -> Iterator[Scene]:
         service.stop()
 
 
-def wrong_with(trial: Trial, scene: Scene, fault: Fault, number: int) -> list[str]:
-    """Let a fault happen, and say what was not as it must be."""
-    site = scene.service.new_site()
-    seen = endured(scene, site, fault, f"{trial.seed} {fault.name} {number}")
-    found = wrong_in(site, seen.ledger, questions(trial.random(), QUESTIONS))
+def wrong_with(trial: Trial, fault: Fault, seen: Seen) -> list[str]:
+    """What was not as it must be."""
+    found = wrong_in(seen.site, seen.ledger, questions(trial.random(), QUESTIONS))
     allowed = {503, 0} if fault.unanswered else {503}
     for who, statuses in (("batches", seen.ledger.refused), ("reports", seen.reader.refused)):
         if set(statuses) - allowed:
@@ -126,19 +131,21 @@ def wrong_with(trial: Trial, scene: Scene, fault: Fault, number: int) -> list[st
     return found
 
 
-def endured(scene: Scene, site: Site, fault: Fault, seed: str) -> Seen:
+def endured(scene: Scene, fault: Fault, seed: str) -> Seen:
     """Clients send and somebody reads before, during and after a fault."""
-    ledger, stopping = Ledger(), threading.Event()
+    site, ledger, stopping = scene.service.new_site(), Ledger(), threading.Event()
     reader = Reader(site, ledger, stopping)
-    with under_load(site, ledger, seed, LOAD):
-        reader.start()
-        time.sleep(BEFORE_SECONDS)
-        with fault.during(scene):
-            time.sleep(fault.seconds)
-        recovery = seconds_to_recover(site, ledger, seed)
-    stopping.set()
-    reader.join()
-    return Seen(ledger, reader, recovery)
+    reader.start()
+    try:
+        with under_load(site, ledger, seed, LOAD):
+            time.sleep(BEFORE_SECONDS)
+            with fault.during(scene):
+                time.sleep(fault.seconds)
+            recovery = seconds_to_recover(site, ledger, seed)
+    finally:
+        stopping.set()
+        reader.join()
+    return Seen(site, ledger, reader, recovery)
 
 
 def seconds_to_recover(site: Site, ledger: Ledger, seed: str) -> float:

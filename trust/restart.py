@@ -16,7 +16,6 @@ from clickmeter_client import EventSender
 from service import Service
 from trust.account import questions, wrong_in
 from trust.guarantee import Guarantee, Outcome
-from trust.kill import serving
 from trust.traffic import PATIENCE_SECONDS, RE_SENT, Ledger, Load, made_up, under_load
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ ATTEMPTS = 2
 def check(trial: Trial) -> Outcome:
     chance = trial.random()
     failures: list[str] = []
-    with serving(trial) as service, ExitStack() as others:
+    with trial.running() as service, ExitStack() as others:
         servers = [service, *([twin(trial, service, others)] if trial.engine == "postgres" else [])]
         amount = trial.amount(RESTARTS, FULL_RESTARTS) // RESTARTS_OF_A_PROPERTY
         for number in range(amount):

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import secrets
+import signal
 import sys
-import tempfile
 import time
-import traceback
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from trust.databases import DATABASES
-from trust.guarantee import FAILURES_KEPT, Outcome, Trial
 from trust.guarantees import GUARANTEES
+from trust.trials import FULL_MINUTES, MINUTES, rows_of
 
 if TYPE_CHECKING:
-    from trust.guarantee import Guarantee
+    from trust.trials import Row
 
 PAGE = Path(__file__).parent.parent / "docs" / "trust.md"
 BEGIN, END = "<!-- trust: begin -->", "<!-- trust: end -->"
 HEADINGS = ("guarantee", "engine", "cases", "failures", "seed", "minutes", "control caught")
-AT_ONCE = 2
-"""Trials under way at once: a server and its clients keep about one core busy."""
-
-
-class Row(NamedTuple):
-    """What came of one promise on one engine."""
-
-    guarantee: str
-    engine: str
-    outcome: Outcome
-    seed: int
-    seconds: float
-    caught: bool | None
-    """Whether the broken build failed the same check; None where there is none."""
-
-    @property
-    def held(self) -> bool:
-        return not self.outcome.failures and self.outcome.cases > 0 and self.caught is not False
-
-    def cells(self) -> tuple[str, ...]:
-        caught = {True: "yes", False: "**no**", None: "-"}[self.caught]
-        failures = f"**{len(self.outcome.failures)}**" if self.outcome.failures else "0"
-        minutes = f"{self.seconds / 60:.1f}"
-        return self.guarantee, self.engine, f"{self.outcome.cases:,}", failures, str(self.seed), minutes, caught
+TOLD_TO_END = 143
 
 
 def main() -> None:
@@ -65,45 +40,20 @@ def main() -> None:
         for engine in guarantee.engines
         if guarantee.name in (given.only or names) and engine in (given.engine or DATABASES)
     ]
-    started = time.monotonic()
-    rows = tried(chosen, seed=given.seed, full=full)
-    report = page_part(rows, full=full, seconds=time.monotonic() - started)
+    # So that SIGTERM ends the trials as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TOLD_TO_END))
+    began = time.monotonic()
+    rows: dict[tuple[str, str], Row] = {}
+    with closing(rows_of(chosen, given.seed, full=full, seconds=60 * (FULL_MINUTES if full else MINUTES))) as known:
+        for row in known:
+            rows[row.guarantee, row.engine] = row
+            say(row, len(rows), len(chosen))
+    in_order = [rows[guarantee.name, engine] for guarantee, engine in chosen]
+    report = page_part(in_order, full=full, seconds=time.monotonic() - began)
     print(report)
     if not given.only and not given.engine:
         write(report)
-    sys.exit(0 if all(row.held for row in rows) else 1)
-
-
-def tried(chosen: list[tuple[Guarantee, str]], *, seed: int, full: bool) -> list[Row]:
-    """The rows of the table, in its order; each trial is in a process of its own."""
-    rows: dict[tuple[str, str], Row] = {}
-    processes = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(AT_ONCE, mp_context=processes, max_tasks_per_child=1) as pool:
-        waiting = [pool.submit(try_one, guarantee.name, engine, seed, full=full) for guarantee, engine in chosen]
-        for done in as_completed(waiting):
-            row = done.result()
-            rows[row.guarantee, row.engine] = row
-            say(row, len(rows), len(chosen))
-    return [rows[guarantee.name, engine] for guarantee, engine in chosen]
-
-
-def try_one(name: str, engine: str, seed: int, *, full: bool) -> Row:
-    """A promise on an engine: the program as it is, then its broken build."""
-    [guarantee] = [guarantee for guarantee in GUARANTEES if guarantee.name == name]
-    started = time.monotonic()
-    with DATABASES[engine]() as database:
-
-        def outcome_of(broken: str | None) -> Outcome:
-            with tempfile.TemporaryDirectory(prefix="clickmeter-trust-") as directory:
-                return guarantee.check(Trial(name, engine, database, Path(directory), seed, full, broken))
-
-        try:
-            outcome = outcome_of(None)
-            caught = bool(outcome_of(guarantee.broken).failures) if guarantee.broken else None
-        except Exception:  # noqa: BLE001 - whatever it is, the other promises are tried all the same
-            outcome, caught = Outcome(0, ["The check came to no end:\n" + traceback.format_exc()]), False
-    kept = Outcome(outcome.cases, outcome.failures[:FAILURES_KEPT])
-    return Row(name, engine, kept, seed, time.monotonic() - started, caught)
+    sys.exit(0 if all(row.held for row in in_order) else 1)
 
 
 def say(row: Row, done: int, of: int) -> None:

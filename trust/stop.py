@@ -29,18 +29,16 @@ ENDED = 128 + signal.SIGTERM
 def check(trial: Trial) -> Outcome:
     chance = trial.random()
     failures: list[str] = []
-    service = trial.service()
-    service.start()
-    for number in range(trial.amount(ROUNDS, FULL_ROUNDS)):
-        if number % ROUNDS_OF_A_PROPERTY == 0:
-            site, ledger = service.new_site(timezone="Europe/Berlin"), Ledger()
-        wrong = wrong_at_the_end(service, site, ledger, chance)
-        service.start()
-        wrong += wrong_in(site, ledger, questions(chance, QUESTIONS))
-        failures += [f"Round {number}: {sentence}" for sentence in wrong]
-        if failures and trial.broken:
-            break
-    service.stop()
+    with trial.running() as service:
+        for number in range(trial.amount(ROUNDS, FULL_ROUNDS)):
+            if number % ROUNDS_OF_A_PROPERTY == 0:
+                site, ledger = service.new_site(timezone="Europe/Berlin"), Ledger()
+            wrong = wrong_at_the_end(service, site, ledger, chance)
+            service.start()
+            wrong += wrong_in(site, ledger, questions(chance, QUESTIONS))
+            failures += [f"Round {number}: {sentence}" for sentence in wrong]
+            if failures and trial.broken:
+                break
     return Outcome(number + 1, failures)
 
 
@@ -60,7 +58,6 @@ def wrong_at_the_end(service: Service, site: Site, ledger: Ledger, chance: rando
         code = service.stop()
     except subprocess.TimeoutExpired:
         found.append(f"The server has not ended {STOP_SECONDS} seconds after it was told to.")
-        service.kill_all()
     else:
         found += [] if code == ENDED else [f"The server ended with {code} instead of {ENDED}."]
     for caller in (*callers, *slow):

@@ -17,7 +17,8 @@ from clickmeter.errors import Refusal
 from clickmeter.ingest.storing import store
 from clickmeter.model import Batch, Event
 from clickmeter.storage.clickhouse import writing
-from clickmeter.storage.clickhouse.connection import Connection, directory_of, without_password
+from clickmeter.storage.clickhouse.connection import Connection, without_password
+from clickmeter.storage.clickhouse.directory import directory_of
 from clickmeter.storage.clickhouse.schema import DURABLE
 from clickmeter.storage.clickhouse.writing import EventWriter, chunks, month_of
 from clickmeter.storage.open import open_events

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from clickmeter.errors import Refusal
 from clickmeter.storage.clickhouse.cluster import CLUSTER_SETTINGS, cluster_of, rows_of_server
+from clickmeter.storage.clickhouse.directory import Directory, directory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +21,10 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 TIMEOUT_EXCEEDED, MEMORY_EXCEEDED, UNKNOWN_STATUS_OF_INSERT = 159, 241, 319
 ARRAY_TOO_LARGE = 128
+DAMAGED = frozenset({32, 33, 40, 74, 75, 107, 117, 226, 228, 243, 246})
+"""Codes of what is wrong with files: unreadable, of another size or checksum, not there, or no space for them."""
 NEVER_SENT = 0
 """No code of ClickHouse's own: the driver refused."""
-
-LOCK_NAME = "clickmeter.lock"
 
 
 class Client(Protocol):
@@ -58,10 +56,10 @@ class Connection:
         """Raises ``store_unavailable`` with one sentence when there is no driver, no server, or a second process."""
         self.shown = without_password(url)
         parts = urlsplit(url)
-        self._directory = Directory(directory_of(url)) if parts.scheme == "chdb" else None
-        self.cluster = None if self._directory else cluster_of(url)
+        self.directory = Directory.entered(directory_of(url)) if parts.scheme == "chdb" else None
+        self.cluster = None if self.directory else cluster_of(url)
         self.own_events = rows_of_server(self.cluster)
-        self.database = DATABASE if self._directory else unquote(parts.path.strip("/")) or DATABASE
+        self.database = DATABASE if self.directory else unquote(parts.path.strip("/")) or DATABASE
         try:
             with self.refusing():
                 self._client = self._connect(url)
@@ -73,8 +71,8 @@ class Connection:
         import clickhouse_connect  # noqa: PLC0415 - an extra
 
         with failures():
-            if self._directory is not None:
-                client: Any = clickhouse_connect.get_client(interface="chdb", path=self._directory.path)
+            if self.directory is not None:
+                client: Any = clickhouse_connect.get_client(interface="chdb", path=self.directory.path)
             else:
                 client = http_client(url)
         return client  # type: ignore[no-any-return] # the driver's own class, of which little is used
@@ -83,7 +81,7 @@ class Connection:
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """The rows of a SELECT; raises Failed."""
-        with failures():
+        with self._statement():
             found: list[tuple[Any, ...]] = self._client.query(
                 sql, parameters=parameters or {}, settings=settings or {}
             ).result_rows
@@ -93,7 +91,7 @@ class Connection:
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
         """Do something without an answer; raises Failed."""
-        with failures():
+        with self._statement():
             self._client.command(sql, parameters=parameters or {}, settings=settings or {})
 
     def insert(
@@ -104,7 +102,7 @@ class Connection:
         settings: Mapping[str, Any],
     ) -> None:
         """Insert columns of values; `columns` is name -> type. Raises Failed."""
-        with failures():
+        with self._statement():
             context = self._client.create_insert_context(
                 table,
                 database=self.database,
@@ -117,6 +115,11 @@ class Connection:
             self._client.insert(context=context)
 
     @contextmanager
+    def _statement(self) -> Iterator[None]:
+        with failures(), self.directory.statement() if self.directory else nullcontext():
+            yield
+
+    @contextmanager
     def refusing(self) -> Iterator[None]:
         """Turn what ClickHouse says into one refusal with the URL in it."""
         try:
@@ -127,23 +130,21 @@ class Connection:
             raise Refusal("store_unavailable", f"{self.shown} needs the extra clickmeter[{extra_of(self)}].") from error
 
     def refusal(self, failed: Failed) -> Refusal:
+        if self.directory is not None and failed.code in DAMAGED:
+            self.directory.is_doubted = True
         return Refusal("store_unavailable", f"{self.shown} cannot be used: {failed}", retry_after=1)
-
-    @property
-    def is_chdb(self) -> bool:
-        return self._directory is not None
 
     def close(self) -> None:
         self._client.close()
         self._release()
 
     def _release(self) -> None:
-        if self._directory is not None:
-            self._directory.release()
+        if self.directory is not None:
+            self.directory.leave()
 
 
 def extra_of(connection: Connection) -> str:
-    return "chdb" if connection.is_chdb else "clickhouse"
+    return "chdb" if connection.directory else "clickhouse"
 
 
 def http_client(url: str) -> Any:
@@ -197,66 +198,3 @@ def without_password(url: str) -> str:
         return url
     place = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{parts.username}@{place}").geturl()
-
-
-def directory_of(url: str) -> str:
-    """The absolute path in ``chdb:///relative`` or ``chdb:////absolute``; ``store_unavailable`` otherwise."""
-    parts = urlsplit(url)
-    if parts.netloc or not parts.path.startswith("/") or parts.path == "/" or parts.query or parts.fragment:
-        raise Refusal(
-            "store_unavailable",
-            f"{url} is not a chDB URL; write chdb:///directory or chdb:////absolute/directory.",
-        )
-    return str(Path(unquote(parts.path[1:])).absolute())
-
-
-def is_open_elsewhere(url: str) -> bool:
-    """Whether it is a chDB directory that another process has open."""
-    if urlsplit(url).scheme != "chdb":
-        return False
-    try:
-        file = os.open(Path(directory_of(url)) / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
-class Directory:
-    """A chDB directory, which one process holds at a time; within it any number of connections share it."""
-
-    _held: dict[str, tuple[int, int]] = {}  # noqa: RUF012 - of the process: path -> lock file, connections
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        file, users = self._held.get(path) or (self._lock(), 0)
-        self._held[path] = (file, users + 1)
-
-    def _lock(self) -> int:
-        try:
-            Path(self.path).mkdir(mode=0o700, exist_ok=True)
-            file = os.open(Path(self.path) / LOCK_NAME, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Refusal("store_unavailable", f"{self.path} cannot be used: {error}.") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            sentence = (
-                f"{self.path} is open in another process, most likely a running server, and chDB allows one: "
-                "stop it first, or ask it through the API."
-            )
-            raise Refusal("store_unavailable", sentence) from None
-        return file
-
-    def release(self) -> None:
-        file, users = self._held.pop(self.path)
-        if users > 1:
-            self._held[self.path] = (file, users - 1)
-        else:
-            os.close(file)

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.clickhouse.connection import Connection
+from clickmeter.storage.clickhouse.disk import Disk
 from clickmeter.storage.clickhouse.rows import SELECTED, TEXTS, joined_key, split_key, to_event
 from clickmeter.storage.clickhouse.schema import DAY_MS, HOUR_MS, migrate, quoted, unsafe
 from clickmeter.storage.clickhouse.sharded import storing
@@ -38,20 +39,23 @@ class ClickhouseEvents:
         self._connection = Connection(url)
         with self._connection.refusing():
             migrate(self._connection, identity=self.identity())
+        self._disk = Disk(self._connection, self._connection.directory) if self._connection.directory else None
         self._table = f"{quoted(self._connection.database)}.events"
         # Whoever sends events to a server waits for the very thread that removes some.
         patience = MOMENT_SECONDS if server_writes else inf
         with self._connection.refusing():
             self._writer, self._removing = storing(
-                self._connection, url, metadata, identity=self.identity(), patience=patience
+                self._connection, url, metadata, identity=self.identity(), patience=patience, disk=self._disk
             )
         if server_writes:
-            self.check()
+            self._writer.check()
 
     def append(self, batches: Sequence[Batch]) -> list[int | None]:
+        self._require_room()
         return self._writer.append(batches, adopted=False)
 
     def adopt(self, batches: Sequence[Batch]) -> list[int | None]:
+        self._require_room()
         return self._writer.append(batches, adopted=True)
 
     def whole(self, *, after: int, limit: int) -> list[tuple[int, str | None, Event]]:
@@ -148,6 +152,7 @@ class ClickhouseEvents:
         return [(row[0], to_event(row[1:])) for row in rows]
 
     def purge(self, *, limit: int) -> int:  # noqa: ARG002 - all go at once
+        self._require_room()
         deleted = self._metadata.deleted_properties()
         if not deleted:
             return 0
@@ -176,12 +181,17 @@ class ClickhouseEvents:
             return unsafe(self._connection)
 
     def check(self) -> None:
+        self._require_room()
         self._writer.check()
 
     def close(self) -> None:
         self._writer.close()
         self._connection.close()
         self._metadata.close()
+
+    def _require_room(self) -> None:
+        if self._disk is not None:
+            self._disk.require_room()
 
     def _rows(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._connection.refusing():

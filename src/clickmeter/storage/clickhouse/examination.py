@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from clickmeter.storage.clickhouse.connection import Connection, is_open_elsewhere
+from clickmeter.storage.clickhouse.connection import Connection
+from clickmeter.storage.clickhouse.directory import is_open_elsewhere
 from clickmeter.storage.clickhouse.schema import unsafe
 from clickmeter.storage.protocol import Finding
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from clickmeter.model import Event
     from clickmeter.storage.clickhouse.connection import Connection
+    from clickmeter.storage.clickhouse.disk import Disk
     from clickmeter.storage.protocol import MetadataStore
 
 
@@ -139,11 +140,11 @@ class ShardedRemoving:
 
 
 def storing(
-    connection: Connection, url: str, metadata: MetadataStore, *, identity: str, patience: float
+    connection: Connection, url: str, metadata: MetadataStore, *, identity: str, patience: float, disk: Disk | None
 ) -> tuple[EventWriter | ShardedWriter, Removing | ShardedRemoving]:
     """What stores and what removes events, in one server or in a cluster. Raises Failed, and ``store_unavailable``."""
     if connection.cluster is None:
-        writer = EventWriter(connection, metadata)
+        writer = EventWriter(connection, metadata, disk=disk)
         return writer, Removing(connection, writer, metadata, patience=patience)
     shards = Shards(connection, url, metadata, identity=identity, patience=patience)
     return ShardedWriter(shards, metadata), ShardedRemoving(shards)

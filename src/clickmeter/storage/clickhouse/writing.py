@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from clickmeter.storage.clickhouse.connection import Connection
+    from clickmeter.storage.clickhouse.disk import Disk
     from clickmeter.storage.protocol import MetadataStore
 
 LOCK = "events"
@@ -90,9 +92,15 @@ def decoded(noted: bytes) -> Entry:
 class EventWriter:
     """Stores batches, one holder of the lock at a time, whichever process it is in."""
 
-    def __init__(self, connection: Connection, metadata: MetadataStore, *, shard: int = 0) -> None:
-        """In a cluster `shard` is the number of the one the connection leads to; each has its own lock and journal."""
+    def __init__(
+        self, connection: Connection, metadata: MetadataStore, *, shard: int = 0, disk: Disk | None = None
+    ) -> None:
+        """In a cluster `shard` is the number of the one the connection leads to; each has its own lock and journal.
+
+        `disk` is the one beneath chDB.
+        """
         self._connection = connection
+        self._disk = disk
         self._metadata = metadata
         self._shard, self._step = shard, MAX_SHARDS if shard else 1
         self._lock, self._journal = (f"{name} {shard}" if shard else name for name in (LOCK, JOURNAL))
@@ -222,7 +230,7 @@ class EventWriter:
         # Whoever stored later ones had settled this one.
         if rows and entry.last >= stored:
             with self._connection.refusing():
-                self._insert(list(self._missing(rows)), token_of(rows))
+                self._insert(list(self._missing(rows)), self._token_of_repetition(rows))
         self._settled, self._last = noted, max(stored, entry.last)
 
     def _stored_last(self) -> int:
@@ -241,6 +249,10 @@ class EventWriter:
             if split_key(event.event_id) not in self._stored(property_id, [event]):
                 yield from listed
 
+    def _token_of_repetition(self, rows: Sequence[Row]) -> str:
+        """The first attempt's, which may still arrive; a new one in chDB, which may remember that of a broken part."""
+        return secrets.token_hex() if self._disk else token_of(rows)
+
     def _insert(self, rows: Sequence[Row], token: str) -> None:
         """Insert the rows, a few months at a time; raises Failed.
 
@@ -248,6 +260,8 @@ class EventWriter:
         """
         for months in chunks(rows):
             self._insert_once(to_columns(months, self._keys), INSERT_SETTINGS | {"insert_deduplication_token": token})
+            if self._disk is not None:
+                self._disk.require_sound()
 
     def _insert_once(self, columns: list[list[Any]], settings: dict[str, Any]) -> None:
         """Insert one chunk; the same again as long as it is not known what became of it."""
