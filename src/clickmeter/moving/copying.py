@@ -8,7 +8,8 @@ went from, the destination keeps what the source has.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -27,9 +28,16 @@ if TYPE_CHECKING:
 
     Arrival = tuple[int, str | None, Event]
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 MANY_MARKS = 200_000
 """So many are compared at once in memory."""
+
+
+class News(NamedTuple):
+    """What is new in a source: numbered removals, and events in their order of arrival."""
+
+    removals: list[Removal]
+    rows: list[Arrival]
 
 
 class Copying:
@@ -56,12 +64,23 @@ class Copying:
         self._destination.metadata.adopt(self._source.metadata.contents(salts=salts))
 
     def events(self, until: int, told: Progress) -> None:
-        """Copy events in their order of arrival, at least up to a position, and remove what was removed."""
+        """Copy events in their order of arrival, at least up to a position, and remove what was removed.
+
+        While some are stored the next ones are read, by the source's only user at that time.
+        """
         begun = self.move.position
-        while self._step():
-            told(self.move.position - begun, until - begun)
-            if self.move.position >= until:
-                break
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            news = self._news(begun, self.move.generation)
+            self._follow(news.removals)
+            while news.rows:
+                last = news.rows[-1][0]
+                coming = reader.submit(self._news, last, self.move.generation) if last < until else None
+                self._store(news.rows)
+                told(last - begun, until - begun)
+                if coming is None:
+                    break
+                news = coming.result()
+                self._follow(news.removals)
 
     def settle(self) -> None:
         """Remove what was removed from a closed source without a number, and copy what had no place before.
@@ -85,37 +104,33 @@ class Copying:
         there, copied = (end.events.tallies(property_id) for end in ends)
         return sorted(day for day in there.keys() | copied.keys() if there.get(day) != copied.get(day))
 
-    def _step(self) -> bool:
-        """Take over the next removals and the next events, both of one moment; whether there were any events.
+    def _news(self, position: int, generation: int) -> News:
+        """The removals after a number and the next events after a position, both of one moment.
 
-        In this order: an id that went and came again finds its place free. What goes after that moment goes next time.
+        The removals are to be done first: an id that went and came again finds its place free. What goes after that
+        moment is in the next news. Where removals have no numbers, `settle` follows them at the end.
         """
-        removals, rows = self._news()
+        if self._source.rolled is None:
+            return News([], self._source.events.whole(after=position, limit=BATCH_ROWS))
+        events = self._source.rolled.events
+        with events.snapshot():
+            return News(events.removals(after=generation), events.whole(after=position, limit=BATCH_ROWS))
+
+    def _follow(self, removals: list[Removal]) -> None:
         for removal in removals:
             start = removal.day * DAY_MS
             self._remove(removal.property_id, start, start + DAY_MS)
             self._remember(generation=removal.generation)
-        if rows:
-            self._store(by_property([(property_id, event) for _, property_id, event in rows]))
-            self._remember(position=rows[-1][0], anchor=rows[-1][2].event_id)
-        return bool(rows)
 
-    def _news(self) -> tuple[list[Removal], list[Arrival]]:
-        """The next removals and the next events; where removals have no numbers, `settle` follows them at the end."""
-        after = self.move.position
-        if self._source.rolled is None:
-            return [], self._source.events.whole(after=after, limit=BATCH_ROWS)
-        events = self._source.rolled.events
-        with events.snapshot():
-            return events.removals(after=self.move.generation), events.whole(after=after, limit=BATCH_ROWS)
-
-    def _store(self, batches: list[Batch]) -> None:
+    def _store(self, rows: list[Arrival]) -> None:
+        batches = by_property([(property_id, event) for _, property_id, event in rows])
         counts = self._destination.events.adopt(batches)
         unknown = [batch for batch, count in zip(batches, counts, strict=True) if count is None]
         if unknown:
             # Made a moment ago; or deleted a moment ago, and then they are not wanted.
             self.metadata()
             self._destination.events.adopt(unknown)
+        self._remember(position=rows[-1][0], anchor=rows[-1][2].event_id)
 
     def _remember(self, **changes: int | str | None) -> None:
         self.move = msgspec.structs.replace(self.move, **changes)

@@ -55,9 +55,8 @@ def to_keyed_row(number: int, key: bytes, event: Event) -> tuple[Any, ...]:
 
 def to_event(row: Sequence[Any]) -> Event:
     _, key, text, *values = row
-    fields = dict(zip(STORED_AS_THEY_ARE, values, strict=True))
-    fields["bot"], fields["daily"] = bool(fields["bot"]), bool(fields["daily"])
-    event = Event(event_id=event_id_of(key, text), **fields)
+    # Not strict, since truth is stored as a number.
+    event = msgspec.convert((event_id_of(key, text), *values), Event, strict=False)
     event.url = with_prefix(event.url, event)
     return event
 

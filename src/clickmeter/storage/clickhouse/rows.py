@@ -22,6 +22,9 @@ TEXTS = tuple(
     if name not in ("event_id", "type", "ts", "received_at", "bot", "daily") and name in COLUMNS
 )
 """The fields in which an absent value is stored as an empty text."""
+SCALARS = (str, int, float)
+KEPT_KEYS = 50_000
+"""More than one insert has: an event's key is asked for when it is looked up, told from others, and stored."""
 
 
 class Keys:
@@ -40,6 +43,7 @@ class Keys:
         return int.from_bytes(hash_.digest(), "big") or 1
 
 
+@lru_cache(maxsize=KEPT_KEYS)
 def split_key(event_id: str) -> tuple[int, int]:
     """The number and the kind that are an event's key: both equal for equal ids and for no others."""
     key = event_key(event_id)
@@ -78,7 +82,7 @@ def data_values(data: str | None) -> dict[str, str]:
     return {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for key, value in found.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, SCALARS)
     }
 
 

@@ -14,6 +14,7 @@ import secrets
 import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import msgspec
 from clickmeter.model import Batch, Event
 from clickmeter.storage.clickhouse.connection import NEVER_SENT, Failed
 from clickmeter.storage.clickhouse.rows import Keys, split_key, to_columns
-from clickmeter.storage.clickhouse.schema import COLUMNS, MAX_PARTITIONS, STORE_COLUMNS, quoted
+from clickmeter.storage.clickhouse.schema import COLUMNS, DAY_MS, MAX_PARTITIONS, STORE_COLUMNS, quoted
 from clickmeter.storage.move import require_open
 from clickmeter.storage.protocol import NEWEST
 
@@ -292,16 +293,22 @@ def unseen(events: Iterable[Event], seen: set[Key]) -> Iterator[Event]:
 
 def month_of(row: Row) -> int:
     """The partition of a row, as `schema.PARTITION` has it."""
-    moment = datetime.fromtimestamp(row[2].ts // 1000, UTC)
+    return month_of_day(row[2].ts // DAY_MS)
+
+
+@lru_cache
+def month_of_day(day: int) -> int:
+    """The same of a UTC day since 1970-01-01."""
+    moment = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
     return max(moment.year * 100 + moment.month, FIRST_MONTH)
 
 
-def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """The rows in parts of at most MAX_PARTITIONS months."""
     months = sorted({month_of(row) for row in rows})
     for at in range(0, len(months), MAX_PARTITIONS):
         wanted = {*months[at : at + MAX_PARTITIONS]}
-        yield [row for row in rows if month_of(row) in wanted]
+        yield rows if len(wanted) == len(months) else [row for row in rows if month_of(row) in wanted]
 
 
 def token_of(rows: Sequence[Row]) -> str:
