@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from clickmeter.worker import Urls
 
 MODULE = "clickmeter.hosting"
+SWITCH_SECONDS = 0.0005
+"""A thread that stores gives the interpreter away with every statement, and waits this long for one that reports."""
 
 
 class Processes:
@@ -57,6 +59,7 @@ def main() -> None:
     """
     logs.configure_as()
     ignore_signals()
+    sys.setswitchinterval(SWITCH_SECONDS)
     files = [*map(int, sys.argv[1].split(","))]
     urls, cache_mb = given_urls(), int(sys.argv[2])
     with ExitStack() as stores:
