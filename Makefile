@@ -6,6 +6,8 @@ BIN := .venv/bin
 PIP_AUDIT := pip-audit==2.10.1
 # The tests start hundreds of servers, each of four or more processes: without bytecode each compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
+# Most of a test's time is a server's, or a wait: three processes for two cores.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,10 +19,10 @@ demo: .venv/run.done ## Serve 90 days of made-up but realistic data
 	@$(BIN)/clickmeter demo
 
 test: lint types ## Run every check and every test
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-long: .venv/test.done ## The same histories, many more of them
-	CLICKMETER_TEST_EXAMPLES=long $(BIN)/pytest -n auto --dist worksteal
+	CLICKMETER_TEST_EXAMPLES=long $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/test.done
 	$(BIN)/ruff check

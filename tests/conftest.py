@@ -92,10 +92,20 @@ LEAST = 4
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on an engine that is spared, what does not depend on it or is asked by another test as well."""
-    left_out = {item for item in items if item.get_closest_marker("spared") and engine_of(item) in SPARED}
+    """Leave out what is for the long run, and on an engine that is spared what is asked by another test as well.
+
+    The longest test comes first: at the end one core would wait for it.
+    """
+    left_out = {item for item in items if is_left_out(item)}
     config.hook.pytest_deselected(items=[*left_out])
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sorted(
+        (item for item in items if item not in left_out), key=lambda item: item.get_closest_marker("first") is None
+    )
+
+
+def is_left_out(item: pytest.Item) -> bool:
+    is_long = PROFILE == "default" and item.get_closest_marker("long")
+    return bool(is_long or (item.get_closest_marker("spared") and engine_of(item) in SPARED))
 
 
 def engine_of(item: pytest.Item) -> str | None:

@@ -70,9 +70,9 @@ PAIRS = [
     ("sqlite", "postgres"),
     ("postgres", "postgres"),
     ("postgres", "clickhouse"),
-    ("sqlite", "clickhouse"),
-    ("clickhouse", "clickhouse"),
     ("clickhouse", "sqlite"),
+    pytest.param(("sqlite", "clickhouse"), marks=pytest.mark.long),
+    pytest.param(("clickhouse", "clickhouse"), marks=pytest.mark.long),
 ]
 
 
@@ -619,8 +619,10 @@ def test_no_password_is_shown(url: str, name: str) -> None:
     assert end.shown(url) == name
 
 
-def test_reports_are_the_same_to_the_byte(old: Urls, new: Urls) -> None:
+def test_reports_are_the_same_to_the_byte(pair: tuple[str, str], old: Urls, new: Urls) -> None:
     finish(old, new)
+    # Where a report takes ten times as long; test_move_chain.py asks as many of ClickHouse as well.
+    examples = 25 if "clickhouse" in pair else 200
     different: set[bytes] = set()
     with ExitStack() as stack:
         asked_of = [
@@ -628,7 +630,7 @@ def test_reports_are_the_same_to_the_byte(old: Urls, new: Urls) -> None:
             for urls in (old, new)
         ]
 
-        @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
         @given(asked=questions())
         def compare(asked: tuple[str, dict[str, Any]]) -> None:
             endpoint, question = asked
@@ -641,4 +643,4 @@ def test_reports_are_the_same_to_the_byte(old: Urls, new: Urls) -> None:
             different.add(bodies[0])
 
         compare()
-    assert len(different) > 100
+    assert len(different) > examples // 2

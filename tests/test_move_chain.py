@@ -125,6 +125,7 @@ def started(servers: ExitStack, service: Service) -> Service:
     return service
 
 
+@pytest.mark.first
 def test_every_engine_answers_alike_and_so_does_what_is_moved_through_them(
     tmp_path: Path, new_postgres: list[str], clickhouse_server: Front, servers: ExitStack
 ) -> None:
