@@ -12,12 +12,12 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-from clients import DAY, TS, under_load
 from writing import PROPERTY, batch, new_property, query
 
 from clickmeter.storage.open import open_events
 from clickmeter.storage.postgres import append
 from clickmeter_client import ApiError
+from clients import DAY, TS, under_load
 from service import Service, children_of
 
 if TYPE_CHECKING:
