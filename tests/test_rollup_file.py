@@ -14,8 +14,8 @@ from stores import Stores
 
 from clickmeter.errors import Refusal
 from clickmeter.segments.roller import REBUILD
+from clickmeter.storage.sqlite import dictionaries, rollups
 from clickmeter.storage.sqlite import rollup_file as file_of_rollups
-from clickmeter.storage.sqlite import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -278,7 +278,8 @@ def test_damage_that_nobody_looks_for_would_be_met_by_a_report(stores: Stores, m
 def kept_values(stores: Stores) -> int:
     # Not through the standard library's SQLite: two of them in one process let go of each other's locks.
     with closing(apsw.Connection(str(rollup_file(stores)))) as connection:
-        return int(connection.execute("SELECT (SELECT count(*) FROM texts) + (SELECT count(*) FROM hashes)").get)
+        tables = ("texts", "hashes", "new_hashes")
+        return sum(int(connection.execute(f"SELECT count(*) FROM {table}").get) for table in tables)
 
 
 def test_what_is_forgotten_goes_in_small_transactions(stores: Stores) -> None:
@@ -301,7 +302,7 @@ def test_what_is_forgotten_goes_in_small_transactions(stores: Stores) -> None:
     before, sweeps = kept_values(stores), 0
     while stores.rollups.sweep():
         after = kept_values(stores)
-        assert before - after <= rollups.SWEPT_VALUES
+        assert before - after <= dictionaries.SWEPT_VALUES
         before, sweeps = after, sweeps + 1
     assert before == 0
     assert sweeps > 3

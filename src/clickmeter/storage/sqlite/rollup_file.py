@@ -20,7 +20,7 @@ from clickmeter.storage.sqlite.file import PAGE_BYTES
 if TYPE_CHECKING:
     from clickmeter.storage.protocol import RolledEvents
 
-VERSION = f"3.{BLOB_VERSION}"
+VERSION = f"4.{BLOB_VERSION}"
 """Of the schema, and of what is in the blobs."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NOBODY = ""
@@ -45,6 +45,10 @@ SCHEMA = """
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value BLOB NOT NULL, id INTEGER NOT NULL,
         PRIMARY KEY (property_no, column_no, value)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE new_hashes (
+        no INTEGER PRIMARY KEY AUTOINCREMENT, property_no INTEGER NOT NULL, column_no INTEGER NOT NULL,
+        value BLOB NOT NULL, id INTEGER NOT NULL
+    ) STRICT;
     CREATE TABLE sizes (
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, size INTEGER NOT NULL,
         PRIMARY KEY (property_no, column_no)
@@ -66,7 +70,7 @@ SCHEMA = """
     CREATE INDEX segments_by_day ON segments (property_no, day);
     CREATE INDEX wide_segments ON segments (property_no, day, days) WHERE days > 1;
 """
-TABLES = ("state", "properties", "renewed", "forgotten", "texts", "hashes", "sizes", "segments")
+TABLES = ("state", "properties", "renewed", "forgotten", "texts", "hashes", "new_hashes", "sizes", "segments")
 
 
 def is_ours(connection: apsw.Connection, events: RolledEvents) -> bool:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from clickmeter.storage.segment import (
-    COLUMNS,
-    HASHED,
     MAX_DAYS,
     DiscardedError,
     PropertyRoll,
@@ -24,6 +22,7 @@ from clickmeter.storage.segment import (
     new_epoch,
 )
 from clickmeter.storage.sqlite.copying import shrink
+from clickmeter.storage.sqlite.dictionaries import Dictionaries
 from clickmeter.storage.sqlite.file import BUSY_TIMEOUT_MS, PAGE_BYTES, create, translated
 from clickmeter.storage.sqlite.rollup_file import (
     NOBODY,
@@ -46,8 +45,7 @@ log = logging.getLogger("clickmeter.storage")
 CHECKPOINT_PAGES = 4_000
 CACHE_KIB = 16 * 1024
 """What reports use again, they keep decoded."""
-VALUES_AT_ONCE = 200
-SWEPT_SEGMENTS, SWEPT_VALUES = 100, 5_000
+SWEPT_SEGMENTS = 100
 """At a time: some milliseconds."""
 
 STORED = ", ".join(StoredSegment._fields)
@@ -64,15 +62,9 @@ WITHIN = f"""
 """
 SWEEPS = (
     f"DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE property_no = ? LIMIT {SWEPT_SEGMENTS})",
-    *(
-        f"DELETE FROM {table} WHERE (property_no, column_no, value) IN "
-        f"(SELECT property_no, column_no, value FROM {table} WHERE property_no = ? LIMIT {SWEPT_VALUES})"
-        for table in ("texts", "hashes")
-    ),
-    "DELETE FROM sizes WHERE property_no = ?",
     "DELETE FROM renewed WHERE property_no = ?",
 )
-"""Each removes some of what is kept of a property; it is gone when none finds anything."""
+"""Each removes some of what is kept of a property; it is gone when none finds anything, and no dictionary does."""
 FIELDS = Segment.__struct_fields__
 INSERT_SEGMENT = (
     f"INSERT INTO segments (property_no, {', '.join(FIELDS)}) VALUES ({', '.join('?' * (len(FIELDS) + 1))})"
@@ -104,8 +96,10 @@ class SqliteRollups:
             ("synchronous", "normal"),
             ("wal_autocheckpoint", CHECKPOINT_PAGES),
             ("cache_size", -CACHE_KIB),
+            ("temp_store", "memory"),
         ):
             self._connection.pragma(name, value)
+        self._dictionaries = Dictionaries(self._connection)
         self._doubted = False
         if not is_ours(self._connection, self._events):
             with transaction(self._connection):
@@ -119,6 +113,7 @@ class SqliteRollups:
                 empty(self._connection)
                 self._begin()
             self._set_state("rolled_on", machine_run())
+            self._dictionaries.forget()
         self._doubted = False
 
     def end_rolling(self) -> None:
@@ -162,28 +157,17 @@ class SqliteRollups:
         return (int(rows[0][0]) if rows else 0), dict(days)
 
     def size(self, property_id: str, column: str) -> int:
-        sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
-        rows = self._rows(sql, (self._number(property_id), COLUMNS[column]))
-        return int(rows[0][0]) if rows else 0
+        with translated(self._path):
+            return self._dictionaries.size(self._number(property_id), column)
 
     def values(self, property_id: str, column: str, *, after: int, limit: int) -> list[str]:
-        sql = "SELECT value FROM texts WHERE property_no = ? AND column_no = ? AND id > ? ORDER BY id LIMIT ?"
-        return [value for (value,) in self._rows(sql, (self._number(property_id), COLUMNS[column], after, limit))]
+        with translated(self._path):
+            return self._dictionaries.values(self._number(property_id), column, after=after, limit=limit)
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
-        table = "hashes" if column in HASHED else "texts"
-        number, column_no = self._number(property_id), COLUMNS[column]
-        known: dict[str | bytes, int] = {}
-        ordered: list[Any] = [*values]
-        ordered.sort()
-        for start in range(0, len(ordered), VALUES_AT_ONCE):
-            some = ordered[start : start + VALUES_AT_ONCE]
-            # Always as many places as there may be, so that the statement is prepared once.
-            some += [some[-1]] * (VALUES_AT_ONCE - len(some))
-            places = ", ".join("?" * VALUES_AT_ONCE)
-            sql = f"SELECT value, id FROM {table} WHERE property_no = ? AND column_no = ? AND value IN ({places})"
-            known.update(self._rows(sql, (number, column_no, *some)))
-        return known
+        with translated(self._path):
+            self._dictionaries.load(self.epoch())
+            return self._dictionaries.value_ids(self._number(property_id), column, values)
 
     def segments_within(
         self, property_id: str, *, first_day: int, last_day: int, rows: int | None
@@ -202,13 +186,16 @@ class SqliteRollups:
         return 1  # whoever rolls up belongs to the one server of the file, or holds its lock
 
     def roll(self, roll: Roll) -> None:
-        with translated(self._path), transaction(self._connection):
-            if self.epoch() != roll.epoch:
-                raise DiscardedError
-            for part in roll.properties:
-                self._roll_property(part, roll.generation)
-            self._set_state("watermark", roll.watermark)
-            self._set_state("event", self._events.event_at(roll.watermark) or "")
+        with translated(self._path):
+            self._dictionaries.load(self.epoch())
+            with transaction(self._connection):
+                if self.epoch() != roll.epoch:
+                    raise DiscardedError
+                for part in roll.properties:
+                    self._roll_property(part, roll.generation)
+                self._set_state("watermark", roll.watermark)
+                self._set_state("event", self._events.event_at(roll.watermark) or "")
+            self._dictionaries.settle()
 
     def _roll_property(self, part: PropertyRoll, generation: int) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
@@ -217,13 +204,7 @@ class SqliteRollups:
             (part.property_id, generation),
         )
         number = self._number(part.property_id)
-        for table, columns in (("texts", part.values), ("hashes", part.hashes)):
-            for column, values in columns.items():
-                first, column_no = self.size(part.property_id, column) + 1, COLUMNS[column]
-                # In the order of the index, so that each of its pages is touched once.
-                rows = sorted((number, column_no, value, id_) for id_, value in enumerate(values, first))
-                executemany(f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)", rows)
-                execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(values) - 1))
+        self._dictionaries.add(number, part)
         executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in part.replaced])
         executemany("REPLACE INTO renewed VALUES (?, ?, ?)", [(number, *renewed) for renewed in part.renewed.items()])
         executemany(INSERT_SEGMENT, [(number, *(getattr(one, name) for name in FIELDS)) for one in part.segments])
@@ -253,6 +234,8 @@ class SqliteRollups:
             number = self._connection.execute("SELECT min(property_no) FROM forgotten").get
             if number is None:
                 return False
+            if self._dictionaries.sweep(number):
+                return True
             for sql in SWEEPS:
                 self._connection.execute(sql, (number,))
                 if self._connection.changes():

@@ -1,0 +1,101 @@
+"""Dictionaries of the rollups: which id each value of a property's column has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clickmeter.storage.segment import COLUMNS, HASHED
+from clickmeter.storage.sqlite.hashes import HELD, NEW, Hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from clickmeter.storage.segment import PropertyRoll
+
+VALUES_AT_ONCE = 200
+SWEPT_VALUES = 5_000
+"""At a time: some milliseconds."""
+SWEEPS = (
+    *(
+        f"DELETE FROM {table} WHERE (property_no, column_no, value) IN "
+        f"(SELECT property_no, column_no, value FROM {table} WHERE property_no = ? LIMIT {SWEPT_VALUES})"
+        for table in ("texts", "hashes")
+    ),
+    f"DELETE FROM new_hashes WHERE no IN (SELECT no FROM new_hashes WHERE property_no = ? LIMIT {SWEPT_VALUES})",
+    "DELETE FROM sizes WHERE property_no = ?",
+)
+"""Each removes some of what is kept of a property."""
+
+
+class Dictionaries:
+    """Those of all properties, over the connection of the rollups; a property is given by its number there."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._hashes = Hashes(connection)
+
+    def load(self, epoch: str) -> None:
+        """To be called outside of any transaction before values are looked for or added; see `RollupStore.epoch`."""
+        self._hashes.load(epoch)
+
+    def forget(self) -> None:
+        """Know nothing of the file any more: another process may have written to it."""
+        self._hashes.forget()
+
+    def size(self, number: int, column: str) -> int:
+        sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
+        size = self._connection.execute(sql, (number, COLUMNS[column])).get
+        return int(size or 0)
+
+    def values(self, number: int, column: str, *, after: int, limit: int) -> list[str]:
+        """The values with ids above `after`, by id, at most `limit` of them."""
+        sql = "SELECT value FROM texts WHERE property_no = ? AND column_no = ? AND id > ? ORDER BY id LIMIT ?"
+        return [value for (value,) in self._connection.execute(sql, (number, COLUMNS[column], after, limit))]
+
+    def value_ids(self, number: int, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
+        """The ids of those values that there are; hashes for hashed columns."""
+        if column not in HASHED:
+            return self._found("texts", number, column, values)
+        new = self._found(NEW, number, column, values)
+        return new | self._found(HELD, number, column, [value for value in values if value not in new])
+
+    def _found(self, table: str, number: int, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
+        known: dict[str | bytes, int] = {}
+        ordered: list[Any] = sorted(values)
+        for start in range(0, len(ordered), VALUES_AT_ONCE):
+            some = ordered[start : start + VALUES_AT_ONCE]
+            # Always as many places as there may be, so that the statement is prepared once.
+            some += [some[-1]] * (VALUES_AT_ONCE - len(some))
+            places = ", ".join("?" * VALUES_AT_ONCE)
+            sql = f"SELECT value, id FROM {table} WHERE property_no = ? AND column_no = ? AND value IN ({places})"
+            known.update(self._connection.execute(sql, (number, COLUMNS[column], *some)))
+        return known
+
+    def add(self, number: int, part: PropertyRoll) -> None:
+        """Give the values the ids after those there are, inside a transaction."""
+        columns: list[tuple[str, Sequence[str | bytes]]] = [*part.values.items(), *part.hashes.items()]
+        for column, values in columns:
+            first, column_no = self.size(number, column) + 1, COLUMNS[column]
+            # In the order of the index, so that each of its pages is touched once.
+            rows: list[Any] = sorted((number, column_no, value, id_) for id_, value in enumerate(values, first))
+            if column in HASHED:
+                self._hashes.add(rows)
+            else:
+                sql = "INSERT INTO texts (property_no, column_no, value, id) VALUES (?, ?, ?, ?)"
+                self._connection.executemany(sql, rows)
+            self._connection.execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(rows) - 1))
+
+    def settle(self) -> None:
+        """Some of the work that adding has left, in a transaction of its own."""
+        self._hashes.settle()
+
+    def sweep(self, number: int) -> bool:
+        """Remove some of what is kept of a property, inside a transaction; False when nothing is."""
+        self._hashes.sweep(number)
+        for sql in SWEEPS:
+            self._connection.execute(sql, (number,))
+            if self._connection.changes():
+                return True
+        return False
