@@ -41,6 +41,9 @@ LIGHT = 250_000
 """A report that looks at more events and texts is dear: some ten milliseconds, some dozens of MiB."""
 MEBIBYTE = 1024 * 1024
 NICENESS = 3
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(16 * MEBIBYTE), "MALLOC_TRIM_THRESHOLD_": str(32 * MEBIBYTE)}
+"""Of the process: a report makes and drops dozens of MiB of columns. As the GNU C library would have it, their memory
+would be given back to the system and come anew, page by page, which takes as long as counting does."""
 
 MODULE = "clickmeter.reporting"
 

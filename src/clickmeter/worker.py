@@ -21,7 +21,7 @@ from clickmeter import logs
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 DATABASE_URL, EVENTS_URL = "CLICKMETER_DATABASE_URL", "CLICKMETER_EVENTS_URL"
 """The variables by which a child is told where the stores are."""
@@ -107,11 +107,20 @@ class Channel(asyncio.Protocol):
 class Worker:
     """Starts ``python -m module``, passes it requests through one channel or several, starts it again when it dies."""
 
-    def __init__(self, module: str, urls: Urls, arguments: Sequence[str] = (), *, channels: int = 1) -> None:
+    def __init__(
+        self,
+        module: str,
+        urls: Urls,
+        arguments: Sequence[str] = (),
+        *,
+        channels: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` are variables for the child, unless they are set already."""
         self._command = [sys.executable, "-m", module]
         self._arguments = list(arguments)
         # Everybody on the machine may read command lines, and a URL may hold a password.
-        self._environment = {**os.environ, DATABASE_URL: urls.database, EVENTS_URL: urls.events}
+        self._environment = {**(environment or {}), **os.environ, DATABASE_URL: urls.database, EVENTS_URL: urls.events}
         self.channels = [Channel(self._lost) for _ in range(channels)]
         self._process: subprocess.Popen[bytes] | None = None
         self._started = False

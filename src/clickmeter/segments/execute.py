@@ -11,7 +11,7 @@ from clickmeter.model import PAGEVIEW
 from clickmeter.query.fields import METRICS, dimension
 from clickmeter.query.filters import matches, plan
 from clickmeter.query.sums import Sums
-from clickmeter.segments.counting import distinct, leading, numbered, weighted
+from clickmeter.segments.counting import Cells, leading, numbered, weighted
 from clickmeter.segments.frame import Column
 from clickmeter.segments.ranking import first, metric_places, value_places
 
@@ -59,7 +59,7 @@ class Answer:
         The sums are of the whole range, and only of what groups are ranked by.
         """
         names = [name for name in self._query.metrics if {name, f"-{name}"}.intersection(terms)]
-        counts = self._counts(self._group_ids, len(self._group_keys), names, None)
+        counts = self._counts(Cells(self._group_ids, len(self._group_keys)), names, None)
         orders = [partial(self._places_by, term, counts) for term in (*terms, *self._query.group_by)]
         chosen = first(np.arange(len(self._group_keys)), orders, count + 1)
         groups = self._named(chosen)
@@ -162,13 +162,13 @@ class Answer:
         keys = self._group_keys[numbers].tolist()
         return [tuple(column.values[id_] for column, id_ in zip(self._columns, key, strict=True)) for key in keys]
 
-    def _counts(self, cells: Ids, size: int, metrics: Sequence[str], inside: Ids | None) -> dict[str, Ids]:
+    def _counts(self, cells: Cells, metrics: Sequence[str], inside: Ids | None) -> dict[str, Ids]:
         """Of those metrics the ones that are counts of events, per cell; `inside` are the places of the events."""
-        counts = {"events": np.bincount(cells, minlength=size)}
+        counts = {"events": cells.events()}
         if "pageviews" in metrics:
             views = self._is_pageview if inside is None else self._is_pageview[inside]
             # Reports of pages are of nothing but pageviews.
-            counts["pageviews"] = counts["events"] if views.all() else np.bincount(cells[views], minlength=size)
+            counts["pageviews"] = counts["events"] if views.all() else cells.flagged(views)
         return counts
 
     def _sums(self, cells: Ids, size: int, metrics: Sequence[str]) -> list[Sums]:
@@ -177,11 +177,11 @@ class Answer:
     def _counted(self, cells: Ids, size: int, metrics: Sequence[str]) -> dict[str, Ids]:
         """What those metrics take, per cell; an event whose cell is negative is in none of them."""
         inside = np.flatnonzero(cells >= 0) if cells.size and cells.min() < 0 else None
-        chosen = cells if inside is None else cells[inside]
-        counted = self._counts(chosen, size, metrics, inside)
+        chosen = Cells(cells if inside is None else cells[inside], size)
+        counted = self._counts(chosen, metrics, inside)
         for name, ids in (("unique_visitors", self._visitors), ("sessions", self._sessions)):
             if name in metrics:
-                counted[name] = distinct(chosen, ids if inside is None else ids[inside], size)
+                counted[name] = chosen.distinct(ids if inside is None else ids[inside])
         if any(METRICS[name].sessions for name in metrics):
             counted |= self._session_sums(cells, size)
         return counted

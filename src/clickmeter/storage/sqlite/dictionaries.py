@@ -1,11 +1,16 @@
-"""Dictionaries of the rollups: which id each value of a property's column has."""
+"""Dictionaries of the rollups: which id each value of a property's column has.
+
+Hashes are random: each new one belongs on a page of its own in a table of millions, and to write a page for one hash is
+to write hundreds of times as much. So new ones go into a small table first. When they are many there, those of one part
+of the large table after the other are moved into it: a page of it is then written for dozens of them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from clickmeter.storage.segment import COLUMNS, HASHED
-from clickmeter.storage.sqlite.hashes import HELD, NEW, Hashes
+from clickmeter.storage.sqlite.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +22,26 @@ if TYPE_CHECKING:
 VALUES_AT_ONCE = 200
 SWEPT_VALUES = 5_000
 """At a time: some milliseconds."""
+NEW_HASHES = 200_000
+"""About so many stay in the small table."""
+MOVED_HASHES = 12_500
+"""At a time: a sixteenth of what is new, from a sixteenth of the large table."""
+BEGINNING = (0, 0, b"")
+"""Before every key of a table of hashes."""
+
 SWEEPS = (
     *(
         f"DELETE FROM {table} WHERE (property_no, column_no, value) IN "
         f"(SELECT property_no, column_no, value FROM {table} WHERE property_no = ? LIMIT {SWEPT_VALUES})"
-        for table in ("texts", "hashes")
+        for table in ("texts", "new_hashes", "hashes")
     ),
-    f"DELETE FROM new_hashes WHERE no IN (SELECT no FROM new_hashes WHERE property_no = ? LIMIT {SWEPT_VALUES})",
     "DELETE FROM sizes WHERE property_no = ?",
 )
 """Each removes some of what is kept of a property."""
+NEXT_HASHES = """
+    SELECT property_no, column_no, value, id FROM new_hashes WHERE (property_no, column_no, value) > (?, ?, ?)
+    ORDER BY property_no, column_no, value LIMIT ?
+"""
 
 
 class Dictionaries:
@@ -34,15 +49,7 @@ class Dictionaries:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._hashes = Hashes(connection)
-
-    def load(self, epoch: str) -> None:
-        """To be called outside of any transaction before values are looked for or added; see `RollupStore.epoch`."""
-        self._hashes.load(epoch)
-
-    def forget(self) -> None:
-        """Know nothing of the file any more: another process may have written to it."""
-        self._hashes.forget()
+        self._moved_up_to = BEGINNING
 
     def size(self, number: int, column: str) -> int:
         sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
@@ -58,8 +65,8 @@ class Dictionaries:
         """The ids of those values that there are; hashes for hashed columns."""
         if column not in HASHED:
             return self._found("texts", number, column, values)
-        new = self._found(NEW, number, column, values)
-        return new | self._found(HELD, number, column, [value for value in values if value not in new])
+        new = self._found("new_hashes", number, column, values)
+        return new | self._found("hashes", number, column, [value for value in values if value not in new])
 
     def _found(self, table: str, number: int, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         known: dict[str | bytes, int] = {}
@@ -78,22 +85,27 @@ class Dictionaries:
         columns: list[tuple[str, Sequence[str | bytes]]] = [*part.values.items(), *part.hashes.items()]
         for column, values in columns:
             first, column_no = self.size(number, column) + 1, COLUMNS[column]
+            table = "new_hashes" if column in HASHED else "texts"
             # In the order of the index, so that each of its pages is touched once.
             rows: list[Any] = sorted((number, column_no, value, id_) for id_, value in enumerate(values, first))
-            if column in HASHED:
-                self._hashes.add(rows)
-            else:
-                sql = "INSERT INTO texts (property_no, column_no, value, id) VALUES (?, ?, ?, ?)"
-                self._connection.executemany(sql, rows)
+            sql = f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)"
+            self._connection.executemany(sql, rows)
             self._connection.execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(rows) - 1))
 
     def settle(self) -> None:
-        """Some of the work that adding has left, in a transaction of its own."""
-        self._hashes.settle()
+        """When new hashes are many, move some, in a transaction: the next ones in the order of the large table."""
+        execute = self._connection.execute
+        if execute("SELECT count(*) FROM new_hashes").get <= NEW_HASHES:
+            return
+        with transaction(self._connection):
+            rows: list[Any] = execute(NEXT_HASHES, (*self._moved_up_to, MOVED_HASHES)).fetchall()
+            self._connection.executemany("INSERT INTO hashes VALUES (?, ?, ?, ?)", rows)
+            sql = "DELETE FROM new_hashes WHERE (property_no, column_no, value) = (?, ?, ?)"
+            self._connection.executemany(sql, [row[:3] for row in rows])
+        self._moved_up_to = rows[-1][:3] if len(rows) == MOVED_HASHES else BEGINNING
 
     def sweep(self, number: int) -> bool:
         """Remove some of what is kept of a property, inside a transaction; False when nothing is."""
-        self._hashes.sweep(number)
         for sql in SWEEPS:
             self._connection.execute(sql, (number,))
             if self._connection.changes():

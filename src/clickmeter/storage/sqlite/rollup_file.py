@@ -46,9 +46,9 @@ SCHEMA = """
         PRIMARY KEY (property_no, column_no, value)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE new_hashes (
-        no INTEGER PRIMARY KEY AUTOINCREMENT, property_no INTEGER NOT NULL, column_no INTEGER NOT NULL,
-        value BLOB NOT NULL, id INTEGER NOT NULL
-    ) STRICT;
+        property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, value BLOB NOT NULL, id INTEGER NOT NULL,
+        PRIMARY KEY (property_no, column_no, value)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE sizes (
         property_no INTEGER NOT NULL, column_no INTEGER NOT NULL, size INTEGER NOT NULL,
         PRIMARY KEY (property_no, column_no)

@@ -96,7 +96,6 @@ class SqliteRollups:
             ("synchronous", "normal"),
             ("wal_autocheckpoint", CHECKPOINT_PAGES),
             ("cache_size", -CACHE_KIB),
-            ("temp_store", "memory"),
         ):
             self._connection.pragma(name, value)
         self._dictionaries = Dictionaries(self._connection)
@@ -113,7 +112,6 @@ class SqliteRollups:
                 empty(self._connection)
                 self._begin()
             self._set_state("rolled_on", machine_run())
-            self._dictionaries.forget()
         self._doubted = False
 
     def end_rolling(self) -> None:
@@ -166,7 +164,6 @@ class SqliteRollups:
 
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         with translated(self._path):
-            self._dictionaries.load(self.epoch())
             return self._dictionaries.value_ids(self._number(property_id), column, values)
 
     def segments_within(
@@ -187,7 +184,6 @@ class SqliteRollups:
 
     def roll(self, roll: Roll) -> None:
         with translated(self._path):
-            self._dictionaries.load(self.epoch())
             with transaction(self._connection):
                 if self.epoch() != roll.epoch:
                     raise DiscardedError
