@@ -45,7 +45,7 @@ async def ask_beside_a_dead_one(pool: ReportPool, workers: list[Worker]) -> None
     for worker in workers:
         await die(worker)
         # One after the other, and more at once than there are processes.
-        assert (await pool.ask(QUESTION)).body == b""
+        assert not (await pool.ask(QUESTION)).body
         answers = await asyncio.gather(*(pool.ask(QUESTION) for _ in range(2 * WORKERS)))
         assert [answered.body for answered in answers] == [b""] * (2 * WORKERS)
         await until(worker, alive=True)
@@ -91,7 +91,7 @@ def test_a_dear_report_is_answered_by_the_process_for_them_alone(tmp_path: Path)
         await pool.start()
         try:
             assert [decode_reply(await one.call(encode(request))) for one in workers] == [Dear()] * count
-            return (await pool.ask(request)).body
+            return bytes((await pool.ask(request)).body)
         finally:
             await pool.stop()
 

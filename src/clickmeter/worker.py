@@ -17,7 +17,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from clickmeter import logs
+from clickmeter import logs, memory
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DATABASE_URL, EVENTS_URL = "CLICKMETER_DATABASE_URL", "CLICKMETER_EVENTS_URL"
 """The variables by which a child is told where the stores are."""
 LENGTH_BYTES = 4
+MAX_JOINED_BYTES = 64 * 1024
+"""Longer messages are not copied to be sent at once with their length."""
 START_SECONDS = 30
 RESTART_PAUSE_SECONDS = 0.2
 
@@ -88,7 +90,8 @@ class Channel(asyncio.Protocol):
             end = LENGTH_BYTES + int.from_bytes(self._received[:LENGTH_BYTES], "big")
             if len(self._received) < end:
                 return
-            payload = bytes(self._received[LENGTH_BYTES:end])
+            with memoryview(self._received) as received:  # an answer may have many MiB: it is copied once
+                payload = bytes(received[LENGTH_BYTES:end])
             del self._received[:end]
             future = self._waiting.popleft()
             if not future.done():
@@ -243,10 +246,26 @@ def answer_channel(file: int, handle: Callable[[bytes], bytes]) -> None:
         try:
             channel.sendall(framed(b""))
             while head := requests.read(LENGTH_BYTES):
-                channel.sendall(framed(handle(requests.read(int.from_bytes(head, "big")))))
+                sent = send(channel, handle(requests.read(int.from_bytes(head, "big"))))
+                if sent > memory.LARGE_BYTES:
+                    memory.give_back()
         except (BrokenPipeError, ConnectionResetError):
             return
 
 
+def send(channel: socket.socket, payload: bytes) -> int:
+    """Send an answer; how long it was, in bytes."""
+    if len(payload) <= MAX_JOINED_BYTES:
+        channel.sendall(framed(payload))
+    else:
+        channel.sendall(length_of(payload))
+        channel.sendall(payload)
+    return len(payload)
+
+
 def framed(payload: bytes) -> bytes:
-    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+    return length_of(payload) + payload
+
+
+def length_of(payload: bytes) -> bytes:
+    return len(payload).to_bytes(LENGTH_BYTES, "big")

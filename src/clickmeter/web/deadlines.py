@@ -50,7 +50,7 @@ class TimedProtocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 10.0  # from the first byte, or from connecting, to the end of the head
     body_seconds: ClassVar[float] = 30.0  # from the end of the head to the end of the body
     write_seconds: ClassVar[float] = 30.0  # for a client to take what is buffered for it
-    unread_bytes: ClassVar[int] = 64 * 1024 * 1024  # of all answers together, beyond which not reading is cut short
+    unread_bytes: ClassVar[int] = 32 * 1024 * 1024  # of all answers together, beyond which not reading is cut short
     unread_seconds: ClassVar[float] = 1.0  # for a client to begin to read when there is more than that
     linger_seconds: ClassVar[float] = 2.0  # for a refused client to read why; closing at once would reset it
     max_connections: ClassVar[int] = 2_000

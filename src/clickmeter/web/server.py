@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from clickmeter.memory import keep_large_blocks_apart
 from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
@@ -42,6 +43,7 @@ async def run(
     With `rolls` a process of its own keeps the rollups up to date. `figures` is the file for this process's figures,
     where others serve the same port.
     """
+    keep_large_blocks_apart()
     app = Server(settings, rolls=rolls, figures=figures)
     await app.start()
     # What lives as long as the server need not be looked through again and again for garbage.

@@ -83,7 +83,10 @@ class Database:
 
     def run(self, sql: str, values: Sequence[Any] = (), *, fresh: bool = False) -> psycopg.Cursor[Any]:
         """Run one statement inside a transaction."""
-        return self.session().execute(sql.encode(), values, binary=True, prepare=False if fresh else None)
+        # A plan that is kept may be of a time when the table was nearly empty: it reads all of the table, and for
+        # every row looks through a list from its beginning. A list that is known to the planner is looked up.
+        anew = fresh or any(isinstance(value, list) for value in values)
+        return self.session().execute(sql.encode(), values, binary=True, prepare=False if anew else None)
 
     def once(self, sql: str) -> None:
         """Run a statement that lasts as long as the connection, outside of transactions, unless it was run on it."""

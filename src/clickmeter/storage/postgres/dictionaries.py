@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 NUMBER = "(SELECT no FROM rollup_properties WHERE id = %s)"
 """Of the property whose id is given."""
+FIND = f"""
+    SELECT key, found.id FROM unnest(%s::bytea[]) AS given (key) CROSS JOIN LATERAL (
+        SELECT id FROM rollup_values
+        WHERE property_no = {NUMBER} AND column_no = %s AND rollup_values.key = given.key LIMIT 1
+    ) AS found
+"""
+"""Each is looked up by itself: the planner cannot know how few of a large dictionary they are, and reads all of it."""
 COPY_VALUES = "COPY rollup_values (property_no, column_no, key, id, value) FROM STDIN (FORMAT binary)"
 VALUE_TYPES = ["int4", "int2", "bytea", "int4", "text"]
 ADD_SIZES = """
@@ -47,8 +54,7 @@ class Dictionaries:
     def value_ids(self, property_id: str, column: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
         """The ids of those values that there are; hashes for hashed columns."""
         by_key: dict[bytes, str | bytes] = {key_of(value): value for value in values}
-        sql = f"SELECT key, id FROM rollup_values WHERE property_no = {NUMBER} AND column_no = %s AND key = ANY(%s)"
-        rows = self._database.rows(sql, (property_id, COLUMNS[column], sorted(by_key)))
+        rows = self._database.rows(FIND, (sorted(by_key), property_id, COLUMNS[column]))
         return {by_key[key]: id_ for key, id_ in rows}
 
     def add(self, number: int, part: PropertyRoll) -> None:
