@@ -1,4 +1,4 @@
-"""Memory that was large goes back to the system, also when small things that were made since are still there."""
+"""Memory that was large goes back to the system, and what is needed again at once does not."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from clickmeter import memory
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
-if sys.argv[1] == "keep_large_blocks_apart":
-    memory.keep_large_blocks_apart()
+if sys.argv[1] == "set_thresholds":
+    memory.set_thresholds(apart=2 << 20, spare=4 << 20)
 before = resident()
 large, small = [], []
 for size in [30] + [5] * 20:
@@ -34,14 +34,40 @@ print(resident() - before)
 """
 
 
+COLUMNS = """
+import resource, sys
+import numpy as np
+from clickmeter import memory
+
+if sys.argv[1] == "set_thresholds":
+    memory.set_thresholds(apart=16 << 20, spare=32 << 20)
+for _ in range(20):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    columns = [np.ones(1 << 20, np.int32) for _ in range(4)]
+    del columns
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
 def left_by(what: str) -> int:
     """How many bytes a process keeps of a hundred MiB."""
-    run = subprocess.run([sys.executable, "-c", PROGRAM, what], capture_output=True, text=True, check=True)
+    return number_told_by(PROGRAM, what)
+
+
+def number_told_by(program: str, what: str) -> int:
+    run = subprocess.run([sys.executable, "-c", program, what], capture_output=True, text=True, check=True)
     return int(run.stdout)
 
 
 @pytest.mark.skipif(memory.of_glibc("malloc_trim") is None, reason="It is about glibc.")
 def test_what_was_large_is_given_back_where_that_is_asked_for() -> None:
     assert left_by("nothing") > 80 * MIB
-    assert left_by("keep_large_blocks_apart") < 20 * MIB
+    assert left_by("set_thresholds") < 20 * MIB
     assert left_by("give_back") < 20 * MIB
+
+
+@pytest.mark.skipif(memory.of_glibc("mallopt") is None, reason="It is about glibc.")
+def test_columns_that_are_made_again_and_again_take_the_same_memory() -> None:
+    """A page of memory that is new has to be asked for: told by how often that happens for the last of some columns."""
+    assert number_told_by(COLUMNS, "nothing") > 1_000
+    assert number_told_by(COLUMNS, "set_thresholds") < 100

@@ -40,10 +40,7 @@ class Processes:
             self.storing, *self.reporting = [Seat(channel) for channel in self._host.channels]
         else:
             self.storing = Worker(STORE_MODULE, urls)
-            self.reporting = [
-                Worker(reporting.MODULE, urls, arguments, environment=reporting.ENVIRONMENT)
-                for _ in range(report_workers)
-            ]
+            self.reporting = [Worker(reporting.MODULE, urls, arguments) for _ in range(report_workers)]
 
     async def start(self) -> None:
         """Start the one for all; the others are started by whoever asks them."""

@@ -1,24 +1,22 @@
-"""When does the memory of what was large go back to the system? Of itself, glibc keeps much of it for later."""
+"""When does memory that is free go back to the system? What glibc decides by itself is not always for the best."""
 
 from __future__ import annotations
 
 import ctypes
 
-LARGE_BYTES = 2 * 1024 * 1024
-"""No batch of events is so long; long answers are."""
-SPARE_BYTES = 4 * 1024 * 1024
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """As <malloc.h> numbers them."""
 
 
-def keep_large_blocks_apart() -> None:
-    """Let each go back as soon as it is free.
+def set_thresholds(*, apart: int, spare: int) -> None:
+    """Let a block of more than `apart` bytes go back as soon as it is free, and all others beyond `spare` bytes.
 
-    glibc does so only until the first one is freed: later ones lie among small ones, and what they leave stays taken.
+    Left to itself glibc takes the size of the first large block that is freed for usual: later ones lie among small
+    ones, and what they leave stays taken, or goes back only to be asked for again.
     """
     if (tell := of_glibc("mallopt")) is not None:
-        tell(MMAP_THRESHOLD, LARGE_BYTES)
-        tell(TRIM_THRESHOLD, SPARE_BYTES)
+        tell(MMAP_THRESHOLD, apart)
+        tell(TRIM_THRESHOLD, spare)
 
 
 def give_back() -> None:

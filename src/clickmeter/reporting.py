@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from clickmeter import logs, rendering, report
+from clickmeter import logs, memory, rendering, report
 from clickmeter.errors import Issue, Refusal
 from clickmeter.query.query import Query
 from clickmeter.query.time import rfc3339
@@ -41,9 +41,8 @@ LIGHT = 250_000
 """A report that looks at more events and texts is dear: some ten milliseconds, some dozens of MiB."""
 MEBIBYTE = 1024 * 1024
 NICENESS = 3
-ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(16 * MEBIBYTE), "MALLOC_TRIM_THRESHOLD_": str(32 * MEBIBYTE)}
-"""Of the process: a report makes and drops dozens of MiB of columns. As the GNU C library would have it, their memory
-would be given back to the system and come anew, page by page, which takes as long as counting does."""
+USUAL_COLUMN, SPARE_BYTES = 16 * MEBIBYTE, 32 * MEBIBYTE
+"""A report makes and drops dozens of MiB of columns. To get their memory anew each time takes as long as counting."""
 
 MODULE = "clickmeter.reporting"
 
@@ -326,6 +325,7 @@ def main() -> None:
     logs.configure_as()
     # A dear report may take a core for seconds; whoever takes events in goes first.
     os.nice(NICENESS)
+    memory.set_thresholds(apart=USUAL_COLUMN, spare=SPARE_BYTES)
     with opened(given_urls(), cache_mb=int(sys.argv[2])) as handle:
         answer_requests(handle)
 

@@ -21,13 +21,15 @@ from clickmeter import logs, memory
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 DATABASE_URL, EVENTS_URL = "CLICKMETER_DATABASE_URL", "CLICKMETER_EVENTS_URL"
 """The variables by which a child is told where the stores are."""
 LENGTH_BYTES = 4
 MAX_JOINED_BYTES = 64 * 1024
 """Longer messages are not copied to be sent at once with their length."""
+LONG_ANSWER = 2 * 1024 * 1024
+"""No batch of events has so many bytes: what such an answer took is not needed again soon."""
 START_SECONDS = 30
 RESTART_PAUSE_SECONDS = 0.2
 
@@ -110,20 +112,11 @@ class Channel(asyncio.Protocol):
 class Worker:
     """Starts ``python -m module``, passes it requests through one channel or several, starts it again when it dies."""
 
-    def __init__(
-        self,
-        module: str,
-        urls: Urls,
-        arguments: Sequence[str] = (),
-        *,
-        channels: int = 1,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """`environment` are variables for the child, unless they are set already."""
+    def __init__(self, module: str, urls: Urls, arguments: Sequence[str] = (), *, channels: int = 1) -> None:
         self._command = [sys.executable, "-m", module]
         self._arguments = list(arguments)
         # Everybody on the machine may read command lines, and a URL may hold a password.
-        self._environment = {**(environment or {}), **os.environ, DATABASE_URL: urls.database, EVENTS_URL: urls.events}
+        self._environment = {**os.environ, DATABASE_URL: urls.database, EVENTS_URL: urls.events}
         self.channels = [Channel(self._lost) for _ in range(channels)]
         self._process: subprocess.Popen[bytes] | None = None
         self._started = False
@@ -247,7 +240,7 @@ def answer_channel(file: int, handle: Callable[[bytes], bytes]) -> None:
             channel.sendall(framed(b""))
             while head := requests.read(LENGTH_BYTES):
                 sent = send(channel, handle(requests.read(int.from_bytes(head, "big"))))
-                if sent > memory.LARGE_BYTES:
+                if sent > LONG_ANSWER:
                     memory.give_back()
         except (BrokenPipeError, ConnectionResetError):
             return

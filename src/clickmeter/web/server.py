@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from clickmeter.memory import keep_large_blocks_apart
+from clickmeter import memory
 from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
 from clickmeter.web.listening import base_url
 from clickmeter.web.shedding import OVERLOADED, is_whole_batch, refuse_batch
+from clickmeter.worker import LONG_ANSWER
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +44,7 @@ async def run(
     With `rolls` a process of its own keeps the rollups up to date. `figures` is the file for this process's figures,
     where others serve the same port.
     """
-    keep_large_blocks_apart()
+    memory.set_thresholds(apart=LONG_ANSWER, spare=2 * LONG_ANSWER)
     app = Server(settings, rolls=rolls, figures=figures)
     await app.start()
     # What lives as long as the server need not be looked through again and again for garbage.
