@@ -27,6 +27,10 @@ ANSWERED: list[tuple[str, dict[str, Any]]] = [
     ("overview", {"from_": "2026-01-01", "to": "2026-01-02"}),
     ("metrics", RANGE | {"metrics": METRICS, "interval": "day"}),
     ("metrics", RANGE | {"metrics": METRICS, "interval": "week"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "month"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "day", "timezone": "Europe/Berlin"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "day", "timezone": "Europe/Berlin", "from_": "2026-03-29"}),
+    ("metrics", {"metrics": METRICS, "interval": "day", "from_": "2026-01-01", "to": "2026-01-03"}),
     ("metrics", RANGE | {"metrics": ["sessions"], "interval": "hour", "timezone": "Europe/Berlin"}),
     ("metrics", RANGE | {"metrics": METRICS, "filters": ["type:is:pageview"]}),
     ("overview", RANGE | {"timezone": "America/New_York", "compare": "previous_period"}),
@@ -57,9 +61,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     rows = Statements.rows
 
-    def noted(self: Statements, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def noted(self: Statements, sql: str, *given: Any) -> list[tuple[Any, ...]]:
         found.append(sql)
-        return rows(self, sql, parameters)
+        return rows(self, sql, *given)
 
     monkeypatch.setattr(Statements, "rows", noted)
     return found
