@@ -109,8 +109,8 @@ class Hours:
         uniques = [self._unique(part, distinct(name, way)) for part, name in enumerate(self._names, start=1)]
         # Branches that all want every core wait for each other, and to be spread costs each of them half a millisecond.
         share = max(1, self._threads // max(1, len(uniques)))
-        shared = [f"({branch} SETTINGS max_threads = {share:d})" for branch in (self._counts(), *uniques)]
-        return f"SELECT * FROM ({' UNION ALL '.join(shared)})"
+        branches = [within(self._counts(), threads=1), *(within(one, threads=share) for one in uniques)]
+        return f"SELECT * FROM ({' UNION ALL '.join(branches)})"
 
     def _counts(self) -> str:
         counts = ", ".join(count.format(wanted=self._wanted) for count in COUNTS.values())
@@ -142,3 +142,7 @@ class Hours:
             return f"roundDown(hour, {add(hours, 'Array(Int32)')})"
         begun, width = add(hours[1] - widths[0], "Int32"), add(widths[0], "Int32")
         return f"(hour - (hour - {begun}) % {width})"
+
+
+def within(branch: str, *, threads: int) -> str:
+    return f"({branch} SETTINGS max_threads = {threads:d})"
