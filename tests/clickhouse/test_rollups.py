@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import closing
+from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from stores import CURSOR_KEY, RECEIVED_AT
 
 from clickmeter.model import Batch
+from clickmeter.query.query import parse
 from clickmeter.storage.clickhouse import counting, rollups
+from clickmeter.storage.clickhouse.counting import ClickhouseCounting
 from clickmeter.storage.clickhouse.rollups import FUNCTION
+from clickmeter.storage.clickhouse.schema import HOUR_MS
 from clickmeter.storage.clickhouse.statements import Statements
 
 if TYPE_CHECKING:
@@ -27,6 +35,10 @@ ANSWERED: list[tuple[str, dict[str, Any]]] = [
     ("overview", {"from_": "2026-01-01", "to": "2026-01-02"}),
     ("metrics", RANGE | {"metrics": METRICS, "interval": "day"}),
     ("metrics", RANGE | {"metrics": METRICS, "interval": "week"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "month"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "day", "timezone": "Europe/Berlin"}),
+    ("metrics", RANGE | {"metrics": METRICS, "interval": "day", "timezone": "Europe/Berlin", "from_": "2026-03-29"}),
+    ("metrics", {"metrics": METRICS, "interval": "day", "from_": "2026-01-01", "to": "2026-01-03"}),
     ("metrics", RANGE | {"metrics": ["sessions"], "interval": "hour", "timezone": "Europe/Berlin"}),
     ("metrics", RANGE | {"metrics": METRICS, "filters": ["type:is:pageview"]}),
     ("overview", RANGE | {"timezone": "America/New_York", "compare": "previous_period"}),
@@ -51,15 +63,19 @@ def view(number: int) -> dict[str, Any]:
     }
 
 
+def instant(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements that reports have made."""
     found: list[str] = []
     rows = Statements.rows
 
-    def noted(self: Statements, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def noted(self: Statements, sql: str, *given: Any) -> list[tuple[Any, ...]]:
         found.append(sql)
-        return rows(self, sql, parameters)
+        return rows(self, sql, *given)
 
     monkeypatch.setattr(Statements, "rows", noted)
     return found
@@ -130,6 +146,22 @@ def test_a_question_that_hours_cannot_answer_would_be_noticed(
     for question in NOT_ANSWERED[0], NOT_ANSWERED[3]:
         with pytest.raises(AssertionError):
             stores.check(filled, [question])
+
+
+def test_a_first_bucket_that_is_short_and_cut_is_no_other(stores: EventStores, filled: Property) -> None:
+    """A day of 23 hours, of which the first two are too old to be counted, before days of 24."""
+    days = ["28T00", "29T00", "29T23", "30T23", "31T23"]
+    edges = [instant(f"2026-03-{day}:00:00Z") for day in days]
+    start = edges[1] + 2 * HOUR_MS
+    asked = [("metrics", "events"), ("interval", "day"), ("include_bots", "true")]
+    query = parse("metrics", asked, filled, now=RECEIVED_AT, cursor_key=CURSOR_KEY)
+    counted = [at for number in range(200) if (at := instant(view(number)["ts"])) >= start]
+    wanted = [sum(before <= at < after for at in counted) for before, after in pairwise(edges)]
+    with closing(ClickhouseCounting(stores.events_url)) as opened:
+        answer = opened.answer(query, start=start, end=edges[-1], deadline=math.inf)
+        [found] = answer.by_bucket([()], edges)
+    assert [sums.events for sums in found] == wanted
+    assert wanted[0] == 0 < min(wanted[1:])
 
 
 def test_a_series_by_the_minute_is_of_events_and_its_totals_are_of_rollups(

@@ -10,7 +10,7 @@ from clickmeter.query.fields import METRICS
 from clickmeter.query.sums import Sums
 from clickmeter.storage.clickhouse.connection import Connection
 from clickmeter.storage.clickhouse.distinct import KEYS, SORTED, distinct
-from clickmeter.storage.clickhouse.rollups import Hours, Rolled, has_rollups, is_rolled
+from clickmeter.storage.clickhouse.rollups import Hours, Rolled, is_rolled, threads_for_rollups
 from clickmeter.storage.clickhouse.schema import HOUR_MS, quoted
 from clickmeter.storage.clickhouse.sql import Matching
 from clickmeter.storage.clickhouse.statements import TOO_EXPENSIVE, Statements
@@ -39,10 +39,10 @@ class ClickhouseCounting:
     def __init__(self, url: str) -> None:
         self._connection = Connection(url)
         with self._connection.refusing():
-            self._rolls = has_rollups(self._connection)
+            self._threads = threads_for_rollups(self._connection)
 
     def answer(self, query: Query, *, start: int, end: int, deadline: float) -> ClickhouseAnswer:
-        source = Source(self._connection.database, self._rolls)
+        source = Source(self._connection.database, self._threads)
         return ClickhouseAnswer(Statements(self._connection, deadline), query, source, start=start, end=end)
 
     def close(self) -> None:
@@ -50,10 +50,10 @@ class ClickhouseCounting:
 
 
 class Source(NamedTuple):
-    """Where events are, and whether their rollups can be read."""
+    """Where events are, and by how many threads their rollups are read; 0 where they cannot be."""
 
     database: str
-    rolls: bool
+    threads: int
 
 
 class Total(NamedTuple):
@@ -158,9 +158,10 @@ class ClickhouseAnswer:
         """What rollups have of the range and of the buckets between these edges; None when they cannot tell."""
         start, end = self._range
         within = [start, *(edge for edge in edges if start < edge < end), end]
-        if start >= end or not self._source.rolls or not is_rolled(self._query, within):
+        if start >= end or not self._source.threads or not is_rolled(self._query, within):
             return None
-        return Hours(self._query, self._source.database, within).rolled(self._statements)
+        source = self._source
+        return Hours(self._query, source.database, within, threads=source.threads).rolled(self._statements)
 
     def _ranked(self, order: str, limit: str) -> Cells | None:
         """The leading groups with all that is counted of them, which are few; None when that takes too much memory."""

@@ -11,7 +11,7 @@ from clickmeter.storage.clickhouse.connection import ARRAY_TOO_LARGE, MEMORY_EXC
 from clickmeter.storage.clickhouse.distinct import HASHED, WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clickmeter.storage.clickhouse.connection import Connection
 
@@ -30,21 +30,28 @@ class Statements:
         self.ways = WAYS if connection.cluster is None else (HASHED,)
 
     def counted(
-        self, sql: Callable[[str], str], parameters: dict[str, Any], *, ways: Sequence[str] = ()
+        self,
+        sql: Callable[[str], str],
+        parameters: dict[str, Any],
+        *,
+        ways: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, ...]]:
         """The rows of a statement that is made for a way to tell visitors apart: the first that is not too dear."""
         *others, last = ways or self.ways
         for way in others:
             try:
-                return self.rows(sql(way), parameters)
+                return self.rows(sql(way), parameters, settings)
             except Refusal as refusal:
                 if refusal.code != TOO_EXPENSIVE:
                     raise
-        return self.rows(sql(last), parameters)
+        return self.rows(sql(last), parameters, settings)
 
-    def rows(self, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: str, parameters: dict[str, Any], settings: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.rows(sql, parameters, self._settings())
+            return self._connection.rows(sql, parameters, {**self._settings(), **(settings or {})})
         except Failed as failed:
             if failed.code == TIMEOUT_EXCEEDED:
                 raise timed_out() from failed
