@@ -210,5 +210,4 @@ GUARANTEE = Guarantee(
     "With a new path or type in every event reports stay exact, memory bounded, and other properties' reports right.",
     check,
     "few_ids",
-    engines=("sqlite", "postgres"),
 )

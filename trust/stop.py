@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service import Service, Site
     from trust.guarantee import Trial
 
-ROUNDS, FULL_ROUNDS = 20, 200
+ROUNDS, FULL_ROUNDS = 50, 200
 CALLERS, SLOW_CALLERS = 6, 2
 ROUNDS_OF_A_PROPERTY = 5
 QUESTIONS = 2

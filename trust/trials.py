@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from trust.guarantee import Guarantee
 
-AT_ONCE = 3
+AT_ONCE = 4
 """Trials under way at once: a server and its clients keep about one core busy, and some mostly wait."""
 MINUTES, FULL_MINUTES = 15, 240
 """What a trial may take, of the sound program and the broken build together; the usual ones take four at most."""
