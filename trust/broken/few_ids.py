@@ -43,4 +43,4 @@ def counted(values: set[str], column: list[Any]) -> list[Any]:
     return [LAST if isinstance(value, str) and value not in values else value for value in column]
 
 
-rows.to_columns = to_columns
+rows.to_columns = to_columns  # type: ignore[assignment]
