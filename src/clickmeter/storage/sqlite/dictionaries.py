@@ -50,6 +50,7 @@ class Dictionaries:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._moved_up_to = BEGINNING
+        self._added = MOVED_HASHES  # whoever was here before may have left as many
 
     def size(self, number: int, column: str) -> int:
         sql = "SELECT size FROM sizes WHERE property_no = ? AND column_no = ?"
@@ -90,15 +91,20 @@ class Dictionaries:
             rows: list[Any] = sorted((number, column_no, value, id_) for id_, value in enumerate(values, first))
             sql = f"INSERT INTO {table} (property_no, column_no, value, id) VALUES (?, ?, ?, ?)"
             self._connection.executemany(sql, rows)
+            self._added += len(rows) if column in HASHED else 0
             self._connection.execute("REPLACE INTO sizes VALUES (?, ?, ?)", (number, column_no, first + len(rows) - 1))
 
     def settle(self) -> None:
-        """When new hashes are many, move some, in a transaction: the next ones in the order of the large table."""
-        execute = self._connection.execute
-        if execute("SELECT count(*) FROM new_hashes").get <= NEW_HASHES:
-            return
+        """When new hashes are many, move as many as were added, in transactions of their own."""
+        while self._added >= MOVED_HASHES:
+            if self._connection.execute("SELECT count(*) FROM new_hashes").get > NEW_HASHES:
+                self._move()
+            self._added -= MOVED_HASHES
+
+    def _move(self) -> None:
+        """Move the next new hashes in the order of the large table."""
         with transaction(self._connection):
-            rows: list[Any] = execute(NEXT_HASHES, (*self._moved_up_to, MOVED_HASHES)).fetchall()
+            rows: list[Any] = self._connection.execute(NEXT_HASHES, (*self._moved_up_to, MOVED_HASHES)).fetchall()
             self._connection.executemany("INSERT INTO hashes VALUES (?, ?, ?, ?)", rows)
             sql = "DELETE FROM new_hashes WHERE (property_no, column_no, value) = (?, ?, ?)"
             self._connection.executemany(sql, [row[:3] for row in rows])
