@@ -615,6 +615,26 @@ def test_commands_start_without_what_they_do_not_need() -> None:
     assert done.stderr == "[]\n"
 
 
+@pytest.mark.parametrize(
+    ("driver", "option", "url"),
+    [
+        ("psycopg", "--database-url", "postgresql://127.0.0.1/none"),
+        ("lz4", "--events-url", "clickhouse://127.0.0.1/none"),
+        ("clickhouse_connect", "--events-url", "clickhouse://127.0.0.1/none"),
+    ],
+)
+def test_an_engine_without_its_driver_is_a_sentence_that_names_the_extra(
+    driver: str, option: str, url: str, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-m", "clickmeter", "property", "create", "shop"], check=True, cwd=tmp_path)
+    code = f"import sys\nsys.modules[{driver!r}] = None\nfrom clickmeter.cli import main\nmain()"
+    words = [sys.executable, "-c", code, "doctor", option, url]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert re.search(r"clickmeter\[(postgres|clickhouse)\]", done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr
+
+
 def test_a_locked_file_is_one_sentence(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import apsw  # noqa: PLC0415 - of this test alone
 

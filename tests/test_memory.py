@@ -1,4 +1,4 @@
-"""Memory that was large goes back to the system, and what is needed again at once does not."""
+"""Memory that was large goes back to the system, what is needed again at once does not, and rows are not garbage."""
 
 from __future__ import annotations
 
@@ -49,6 +49,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+ROWS = """
+import gc, sys
+from clickmeter import memory
+
+if sys.argv[1] == "seldom_collect":
+    memory.seldom_collect(every=100_000)
+looks = []
+gc.callbacks.append(lambda phase, _: looks.append(phase))
+rows = [(number, [number]) for number in range(40_000)]
+print(len(looks))
+"""
+
+
 def left_by(what: str) -> int:
     """How many bytes a process keeps of a hundred MiB."""
     return number_told_by(PROGRAM, what)
@@ -71,3 +84,8 @@ def test_columns_that_are_made_again_and_again_take_the_same_memory() -> None:
     """A page of memory that is new has to be asked for: told by how often that happens for the last of some columns."""
     assert number_told_by(COLUMNS, "nothing") > 1_000
     assert number_told_by(COLUMNS, "set_thresholds") < 100
+
+
+def test_rows_are_not_looked_through_for_garbage() -> None:
+    assert number_told_by(ROWS, "nothing") > 100
+    assert number_told_by(ROWS, "seldom_collect") == 0

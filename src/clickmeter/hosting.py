@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from clickmeter import logs, reporting
+from clickmeter import logs, memory, reporting
 from clickmeter.ingest import storing
 from clickmeter.ingest.writer import STORE_MODULE
 from clickmeter.storage.open import is_of_one_process
@@ -66,6 +66,7 @@ def main() -> None:
         # One after the other, here: nothing is answered before everything is open, and a failure is the end.
         handlers = [stores.enter_context(storing.opened(urls))]
         handlers += [stores.enter_context(reporting.opened(urls, cache_mb=cache_mb)) for _ in files[1:]]
+        memory.seldom_collect()
         with ThreadPoolExecutor(max_workers=len(files)) as threads:
             list(threads.map(answer_channel, files, handlers))
 

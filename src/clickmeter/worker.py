@@ -224,6 +224,7 @@ def given_urls() -> Urls:
 def answer_requests(handle: Callable[[bytes], bytes]) -> None:
     """The child's side: answer requests from the socket named by the first argument until it closes."""
     ignore_signals()
+    memory.seldom_collect()
     answer_channel(int(sys.argv[1]), handle)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
-from clickmeter import __version__
+from clickmeter import __version__, memory
 from clickmeter.config import ConfigError
 from clickmeter.errors import Refusal
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "clickmeter"
 INTERRUPTED = 128 + signal.SIGINT
+GARBAGE_EVERY = 500_000
+"""More objects than a command has of what it copies or reads at once."""
 
 
 class Entry(NamedTuple):
@@ -125,6 +127,7 @@ def commands() -> None:
 
 def main() -> None:
     """The console script."""
+    memory.seldom_collect(every=GARBAGE_EVERY)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     for stream in (sys.stdout, sys.stderr):

@@ -92,8 +92,13 @@ def postgres() -> Engine:
 
 
 def clickhouse() -> EventEngine:
-    from clickmeter.storage.clickhouse import engine  # noqa: PLC0415 - see ENGINES
-
+    try:
+        from clickmeter.storage.clickhouse import engine  # noqa: PLC0415 - see ENGINES
+    except ImportError:
+        raise Refusal(
+            "store_unavailable",
+            "ClickHouse needs its client; run: pip install 'clickmeter[clickhouse]', or 'clickmeter[chdb]' for chDB.",
+        ) from None
     return engine
 
 

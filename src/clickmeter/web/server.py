@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from clickmeter.errors import Refusal
 
 GRACEFUL_SECONDS = 15
-GARBAGE_EVERY = 20_000
-"""Objects made and kept between two looks for garbage; requests leave none in cycles."""
 
 
 async def run(
@@ -47,9 +44,7 @@ async def run(
     memory.set_thresholds(apart=LONG_ANSWER, spare=2 * LONG_ANSWER)
     app = Server(settings, rolls=rolls, figures=figures)
     await app.start()
-    # What lives as long as the server need not be looked through again and again for garbage.
-    gc.freeze()
-    gc.set_threshold(GARBAGE_EVERY)
+    memory.seldom_collect()
     config = uvicorn.Config(
         app,
         http=Connection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ TEXTS = tuple(
     if name not in ("event_id", "type", "ts", "received_at", "bot", "daily") and name in COLUMNS
 )
 """The fields in which an absent value is stored as an empty text."""
+texts_of = operator.attrgetter(*TEXTS)
 SCALARS = (str, int, float)
 KEPT_KEYS = 50_000
 """More than one insert has: an event's key is asked for when it is looked up, told from others, and stored."""
@@ -54,7 +56,10 @@ def to_columns(rows: Sequence[tuple[str, int, Event]], keys: Keys) -> list[list[
     """Rows of property id, number in the order of arrival and event, as the values of COLUMNS."""
     events = [event for _, _, event in rows]
     split = [split_key(event.event_id) for event in events]
-    columns: dict[str, list[Any]] = {name: [getattr(event, name) or "" for event in events] for name in TEXTS}
+    texts = zip(*map(texts_of, events), strict=True)
+    columns: dict[str, list[Any]] = {
+        name: [text or "" for text in column] for name, column in zip(TEXTS, texts, strict=True)
+    }
     columns |= {name: [getattr(event, name) for event in events] for name in ("type", "ts", "received_at")}
     columns |= {
         "property_id": [property_id for property_id, _, _ in rows],
