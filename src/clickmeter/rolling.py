@@ -1,7 +1,7 @@
 """The process that keeps the rollups up to date, and how the server asks it to.
 
-It is always allowed to be behind, stopped or dead: a report counts what is not rolled up yet from raw events. Before a
-report it is given a moment to catch up, since counting from segments is so much faster.
+It is always allowed to be behind, stopped or dead: a report counts what is not rolled up yet from raw events. When that
+is more than a few it is asked to catch up, and waited for when it is many, since segments are so much faster to count.
 """
 
 from __future__ import annotations
@@ -21,12 +21,18 @@ from clickmeter.storage.open import open_events, open_rollups
 from clickmeter.worker import Urls, Worker, answer_requests, given_urls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clickmeter.storage.protocol import RolledEvents, RollupStore
 
 MODULE = "clickmeter.rolling"
 EVERY_SECONDS = 1.0
 MOMENT_SECONDS = 0.05
 """How long a report waits for the roller."""
+FEW_EVENTS = 250
+"""A report counts them from raw in less time than they take to be rolled up."""
+MANY_EVENTS = 2_000
+"""It takes longer to count them than to wait."""
 STINT_SECONDS = 0.5
 """After so long it answers, even when there is more to do."""
 TIDY_SECONDS = 5.0
@@ -50,9 +56,12 @@ decode = msgspec.msgpack.Decoder(Rolled).decode
 
 
 class Rolling:
-    """The server's side: asks the process for a stint every second, and before reports."""
+    """The server's side: asks the process for a stint every second, and before reports when enough has come."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, accepted: Callable[[], int]) -> None:
+        """`accepted` says how many events this server has taken in so far."""
+        self._accepted = accepted
+        self._taken = 0
         self._worker = Worker(MODULE, Urls(database_url, database_url))
         self._stint: asyncio.Task[Rolled] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -69,11 +78,14 @@ class Rolling:
         await self._worker.stop()
 
     async def catch_up(self) -> None:
-        """Let the roller take what has come, if that takes no more than a moment."""
-        if self.behind:
-            return  # it would not be done in a moment: most likely it has another property's flood to take
+        """Have the roller take what has come, unless it is little; wait a moment for it when it is much."""
+        waiting = self._accepted() - self._taken
+        if self.behind or waiting <= FEW_EVENTS:
+            return  # what is behind would not be done in a moment: most likely it is another property's flood
         # A stint under way may have begun before the last event came: what it leaves, the report takes from raw.
-        await asyncio.wait([self._begin()], timeout=MOMENT_SECONDS)
+        stint = self._begin()
+        if waiting > MANY_EVENTS:
+            await asyncio.wait([stint], timeout=MOMENT_SECONDS)
 
     def _begin(self) -> asyncio.Task[Rolled]:
         if self._stint is None or self._stint.done():
@@ -81,9 +93,10 @@ class Rolling:
         return self._stint
 
     async def _roll(self) -> Rolled:
+        accepted = self._accepted()
         try:
             rolled = decode(await self._worker.call(b""))
-            self.behind = rolled.behind
+            self.behind, self._taken = rolled.behind, accepted
             return rolled  # noqa: TRY300 - the refusal can come from the call alone
         except Refusal as refusal:
             return Rolled(0, more=False, problem=refusal.detail)

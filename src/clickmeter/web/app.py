@@ -95,7 +95,9 @@ class Server:
             Urls(url, settings.events_at), report_workers=settings.report_workers, cache_mb=settings.report_cache_mb
         )
         self._writer = Writer(self._processes.storing)
-        self._rolling = Rolling(url) if rolls and not keeps_events_alone(settings.events_at) else None
+        self.counts = Counts()
+        rolls = rolls and not keeps_events_alone(settings.events_at)
+        self._rolling = Rolling(url, accepted=lambda: self.counts.accepted) if rolls else None
         self._pool = ReportPool(self._processes.reporting)
         self._limits = Limits(enabled=settings.rate_limit)
         self._salts = Salts(self._metadata)
@@ -108,7 +110,6 @@ class Server:
         self._server_secrets = settings.secret_key
         self._proxies = settings.trusted_proxies
         self._metrics_token = settings.metrics_token
-        self.counts = Counts()
         self._board = Board(figures, Sources(self.counts, self._writer, self._rolling).figures)
         self._tracker_path = settings.tracker_path
         self.backlog = Backlog()

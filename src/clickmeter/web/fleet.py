@@ -108,7 +108,8 @@ async def run(settings: Settings, listener: socket.socket, on_ready: Callable[[s
     with TemporaryDirectory(prefix="clickmeter-figures-", ignore_cleanup_errors=True) as directory:
         files = [Path(directory, f"{name}{SUFFIX}") for name in ("rolling", *range(settings.workers))]
         members = [Member(settings, listener, file) for file in files[1:]]
-        rolling = Rolling(settings.database_url)
+        # It answers no reports: what the members have taken in waits for the next second.
+        rolling = Rolling(settings.database_url, accepted=lambda: 0)
         board = Board(files[0], lambda: Figures(behind=rolling.behind))
         try:
             await asyncio.gather(*(member.start() for member in members))
