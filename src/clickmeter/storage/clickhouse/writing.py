@@ -193,10 +193,8 @@ class EventWriter:
             SELECT event_key, key_kind FROM {self._table}
             WHERE property_id = {{property:String}} AND event_key IN {{keys:Array(UInt128)}}
         """
-        # As the text that the driver would make of the list, number by number.
-        given = {"property": property_id, "keys": str(numbers)}
         with self._connection.refusing():
-            return set(self._connection.rows(sql, given, LOOKUP_SETTINGS))
+            return set(self._connection.rows(sql, {"property": property_id, "keys": numbers}, LOOKUP_SETTINGS))
 
     def _store(self, entry: Entry) -> None:
         rows = entry.rows()
