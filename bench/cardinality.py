@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from contextlib import closing, contextmanager
 from itertools import cycle
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.figures import at_least, at_most, number
 from bench.ingest import BATCH, run
 from bench.load import percentile
+from bench.meanwhile import meanwhile
 from bench.questions import QUESTIONS, Question
 from bench.reports import SETTLING_LOOK_SECONDS, Reader, is_rolled_up, settle
 from bench.scale import FULL
@@ -20,6 +20,7 @@ from bench.stores import add_distinct_paths, property_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
     from bench.figures import Board
     from bench.scale import Scale
@@ -94,22 +95,16 @@ def rates(server: Server, scale: Scale) -> Rates:
 def reporting(server: Server) -> Iterator[list[float]]:
     """One client asks for the top paths again and again meanwhile. Gives the times of its reports."""
     times: list[float] = []
-    ended = threading.Event()
 
-    def ask() -> None:
+    def ask(ended: Event) -> None:
         with closing(Reader(server)) as reader:
             while not ended.is_set():
                 answer = reader.ask(TOP_PATHS.target(CROWDED))
                 if answer.status == 200:
                     times.append(answer.milliseconds)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with meanwhile(ask):
         yield times
-    finally:
-        ended.set()
-        thread.join()
 
 
 def add_rates(board: Board, scale: Scale, when: str, found: Rates, quiet: Rates, *, details: str = "") -> None:

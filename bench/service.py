@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from bench.load import Job, Tally
+from bench.meanwhile import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
     from bench.stores import Store
 
@@ -75,19 +77,13 @@ class Server:
     def peak_memory(self) -> Iterator[list[float]]:
         """Samples of its memory while the block runs, in MiB."""
         samples = [self.memory_mib()]
-        ended = threading.Event()
 
-        def sample() -> None:
+        def sample(ended: Event) -> None:
             while not ended.wait(SAMPLE_SECONDS):
                 samples.append(self.memory_mib())
 
-        thread = threading.Thread(target=sample)
-        thread.start()
-        try:
+        with meanwhile(sample):
             yield samples
-        finally:
-            ended.set()
-            thread.join()
 
 
 class Load(NamedTuple):

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from bench.meanwhile import meanwhile
 from clickmeter_client import ApiError
 from trust.account import DAYS, patiently, wrong_in
 from trust.greed import peak_memory
@@ -21,6 +22,7 @@ from trust.traffic import Ledger, made_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from threading import Event
 
     from service import Site
     from trust.guarantee import Trial
@@ -146,9 +148,8 @@ class Seen:
 def watched(site: Site) -> Iterator[Seen]:
     """Ask for a report again and again; nothing is sent to the property, so that it must always be the same."""
     seen = Seen()
-    ended = threading.Event()
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         with site.reports() as reports:
             first = reports.raw("overview", **DAYS)
             while not ended.wait(LOOK_SECONDS):
@@ -161,13 +162,8 @@ def watched(site: Site) -> Iterator[Seen]:
                     seen.wrong += [] if body == first else [f"A report is {body} after it was {first}."]
                 seen.slowest = max(seen.slowest, time.monotonic() - began)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with meanwhile(work):
         yield seen
-    finally:
-        ended.set()
-        thread.join()
 
 
 def wrong_reports(site: Site, crowd: Crowd) -> list[str]:

@@ -7,8 +7,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,12 +15,14 @@ import apsw
 import psycopg
 
 from bench.cluster import UNPRIVILEGED
+from bench.meanwhile import meanwhile
 from service import STORING, children_of, command_of
 from trust.databases import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from cluster import Cluster
     from service import Service
@@ -130,20 +130,14 @@ def full(scene: Scene) -> Iterator[None]:
 @contextmanager
 def full_now_and_then(scene: Scene) -> Iterator[None]:
     """Another program fills the disk and gives it back, again and again."""
-    ended = threading.Event()
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         while not ended.wait(BLINK_SECONDS):
             with full(scene):
                 ended.wait(BLINK_SECONDS)
 
-    with ThreadPoolExecutor(1) as other:
-        working = other.submit(work)
-        try:
-            yield
-        finally:
-            ended.set()
-        working.result()
+    with meanwhile(work):
+        yield
 
 
 @contextmanager

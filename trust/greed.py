@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.meanwhile import meanwhile
 from service import children_of, command_of
 from trust import crowd as crowds
 from trust.crowd import Crowd
@@ -23,6 +23,7 @@ from trust.wire import Wire, bearer, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
     from service import Service, Site
     from trust.crowd import Fate
@@ -115,21 +116,15 @@ def honest_client(service: Service) -> Iterator[list[float]]:
     body = json.dumps({"property_id": site.id, "events": [{"type": "pageview"}]}).encode()
     content = request("POST", "/v1/events", bearer(site.write_key), body)
     waits: list[float] = []
-    ended = threading.Event()
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         while not ended.wait(HONEST_PAUSE):
             begun = time.monotonic()
             with Wire(service) as wire:
                 waits.append(time.monotonic() - begun if accepted(wire, content) else float("inf"))
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with meanwhile(work):
         yield waits
-    finally:
-        ended.set()
-        thread.join()
 
 
 def accepted(wire: Wire, content: bytes) -> bool:
@@ -143,19 +138,13 @@ def accepted(wire: Wire, content: bytes) -> bool:
 def peak_memory(service: Service) -> Iterator[list[float]]:
     """The resident memory of all processes of a server together, in MiB, again and again; not that of a database."""
     samples: list[float] = []
-    ended = threading.Event()
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         while not ended.wait(SAMPLE_SECONDS):
             samples.append(sum(map(memory, own_processes(service))))
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with meanwhile(work):
         yield samples
-    finally:
-        ended.set()
-        thread.join()
 
 
 def own_processes(service: Service) -> list[int]:
