@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     from clickmeter.segments.frame import Flags, Ids
 
-SERIES_CELLS = 1_000
-"""Up to so many cells in ascending order are counted run by run; distinct ids of others are found by sorting pairs."""
+    Run = tuple[int, int, int]
+    """A cell, the first of its events that follow each other, and the one after the last."""
+
+SERIES_CELLS, SERIES_RUNS = 1_000, 4_000
+"""Up to so many cells in so many runs are counted run by run; distinct ids of others are found by sorting pairs."""
 DENSE_CELLS = 1 << 22
 """Up to so many combinations of ids, groups are numbered through a table; beyond, by sorting."""
 
@@ -37,42 +41,54 @@ class Cells:
         self._size = size
 
     @cached_property
-    def _begins(self) -> list[int] | None:
-        """Where the run of each cell's events begins, and the last one ends; None when events are not in such runs."""
-        cells, size = self._cells, self._size
-        if size > SERIES_CELLS or not bool((cells[1:] >= cells[:-1]).all()):
+    def _runs(self) -> list[Run] | None:
+        """The events as runs of one cell each, by cell; None when they are too many to be looked at one by one."""
+        cells = self._cells
+        if self._size > SERIES_CELLS:
             return None
-        begins: list[int] = np.searchsorted(cells, np.arange(size + 1)).tolist()
-        return begins
+        changes = cells[1:] != cells[:-1]
+        if np.count_nonzero(changes) > SERIES_RUNS:
+            return None
+        begins = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(cells) else []
+        return sorted(zip(cells[begins].tolist(), begins, [*begins[1:], len(cells)], strict=False))
 
     def events(self) -> Ids:
         """Per cell, how many events it holds."""
+        if self._runs is None:
+            return np.bincount(self._cells, minlength=self._size)
         # One counter that is raised again and again takes five times as long as different ones.
-        return np.bincount(self._cells, minlength=self._size) if self._begins is None else np.diff(self._begins)
+        counts = np.zeros(self._size, np.int64)
+        for cell, begin, end in self._runs:
+            counts[cell] += end - begin
+        return counts
 
     def flagged(self, flags: Flags) -> Ids:
         """Per cell, how many of its events have the flag."""
-        if self._begins is None:
+        if self._runs is None:
             return np.bincount(self._cells[flags], minlength=self._size)
-        return np.array([np.count_nonzero(flags[begin:end]) for begin, end in pairwise(self._begins)], np.int64)
+        counts = np.zeros(self._size, np.int64)
+        for cell, begin, end in self._runs:
+            counts[cell] += np.count_nonzero(flags[begin:end])
+        return counts
 
     def distinct(self, ids: Ids) -> Ids:
         """Per cell, how many different ids that are not 0 it holds; an id for each event."""
         width = int(ids.max(initial=0)) + 1
-        if self._begins is not None:
-            return distinct_in_runs(self._begins, ids, width)
+        if self._runs is not None:
+            return distinct_in_runs(self._runs, ids, width=width, size=self._size)
         pairs = self._cells.astype(np.int64) * width + ids
         pairs.sort()
         pairs = pairs[leading(pairs)]
         return np.bincount(pairs[pairs % width > 0] // width, minlength=self._size)
 
 
-def distinct_in_runs(begins: list[int], ids: Ids, width: int) -> Ids:
-    """How many different ids that are not 0 each run of events holds: a flag per id, wiped after every run."""
+def distinct_in_runs(runs: list[Run], ids: Ids, *, width: int, size: int) -> Ids:
+    """How many different ids that are not 0 each cell holds: a flag per id, wiped after every cell."""
     seen = np.zeros(width, np.bool_)
-    counts = np.zeros(len(begins) - 1, np.int64)
-    for cell in np.flatnonzero(np.diff(begins)).tolist():
-        seen[ids[begins[cell] : begins[cell + 1]]] = True
+    counts = np.zeros(size, np.int64)
+    for cell, of_cell in groupby(runs, itemgetter(0)):
+        for _, begin, end in of_cell:
+            seen[ids[begin:end]] = True
         seen[0] = False
         counts[cell] = np.count_nonzero(seen)
         seen[:] = False
