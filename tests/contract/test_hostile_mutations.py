@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hostile import Wire, assert_problem
 from hostile_mutations import EXAMPLE, PIECES, PLACES, mutated
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from service import Service, Site
 
+MUTATIONS = min(1_000, settings().max_examples)
+"""Each is sent together with an event of somebody else's that has to be taken."""
 text = st.text(st.characters(exclude_categories=()), max_size=40)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=8)
@@ -38,6 +40,7 @@ def shared_site(service: Service) -> Site:
     return service.new_site()
 
 
+@settings(max_examples=MUTATIONS)
 @given(changes=mutations)
 def test_any_mutation_is_decided_event_by_event(wire: Wire, shared_site: Site, changes: Any) -> None:
     body = mutated(shared_site.id, changes)
@@ -63,6 +66,7 @@ quotes = st.sampled_from(PIECES)
 
 
 @pytest.mark.spared
+@settings(max_examples=MUTATIONS)
 @given(damage=st.lists(splices | st.tuples(st.integers(0, 2_000), st.integers(0, 3), quotes), min_size=1, max_size=4))
 def test_any_bytes_are_understood_or_refused(
     wire: Wire, shared_site: Site, damage: list[tuple[int, int, bytes]]
