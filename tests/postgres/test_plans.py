@@ -1,4 +1,4 @@
-"""How PostgreSQL looks for the newest events, and for values: by an index, also in a table that was never analyzed."""
+"""How PostgreSQL looks for the newest events, for those to purge, and for values: by an index, also in a new table."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ def test_the_newest_events_are_found_without_a_look_at_all(
     for ask in asks:
         assert ask() == TAIL
         assert WHOLE not in plans(events, monkeypatch, ask)
+
+
+def test_nothing_to_purge_is_nothing_read(events: PostgresEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert WHOLE not in plans(events, monkeypatch, lambda: events.purge(limit=TAIL))
 
 
 def test_nothing_new_is_nothing_read(events: PostgresEvents) -> None:
