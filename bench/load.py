@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import sys
 import time
 from collections import Counter, deque
@@ -235,7 +236,7 @@ class Run:
 def percentile(values: list[float], share: float) -> float:
     """The smallest value that at least `share` of all do not exceed; 0 of none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)] if ordered else 0.0
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from bench.stores import Store
 
 ARRIVING, ARRIVING_BATCH = 5_000, 50
-ARRIVING_WARMUP_SECONDS = 1.0
+ARRIVING_WARMUP_SECONDS, ARRIVING_LOOK_SECONDS = 1.0, 0.05
 TIMEOUT_SECONDS = 60
-MAX_REPEATS, MIN_SECONDS = 200, 1.0
+MAX_REPEATS, MIN_SECONDS = 200, 3.0
 SETTLING_SECONDS_PER_EVENT = 60e-6
 SETTLING_LOOK_SECONDS = 0.25
 MIN_SETTLING_SECONDS = 30
@@ -212,6 +212,9 @@ def add_arriving(board: Board, server: Server, scale: Scale, question: Question,
     longest = scale.report_seconds + 2 * TIMEOUT_SECONDS
     rate = ARRIVING / ARRIVING_BATCH
     with server.loading(seconds=longest, events=ARRIVING_BATCH, rate=rate), closing(Reader(server)) as reader:
+        empty = server.store.last_position()
+        while server.store.last_position() == empty:  # the generator starts
+            time.sleep(ARRIVING_LOOK_SECONDS)
         time.sleep(ARRIVING_WARMUP_SECONDS)
         before, started = server.store.last_position(), time.monotonic()
         found = timing(reader, question.target(server.store.property_id), scale)
