@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from clickmeter.segments import values as values_module
 from clickmeter.segments.ranking import value_places
-from clickmeter.segments.values import NO_VALUES, Values
+from clickmeter.segments.values import FEW, NO_VALUES, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +57,12 @@ def test_an_older_dictionary_is_the_beginning_of_a_newer_one(lists: list[list[st
     assert [*values.up_to(size).followed_by([["new"]])] == [*expected[: size + 1], "new"]
 
 
-@given(dictionaries, st.sets(st.one_of(st.none(), texts)))
-def test_values_are_found(lists: list[list[str]], others: set[str | None]) -> None:
+@given(dictionaries, st.sets(st.one_of(st.none(), texts)), st.sampled_from([0, FEW]))
+def test_values_are_found(lists: list[list[str]], others: set[str | None], few: int) -> None:
     values, expected = made(lists)
     wanted = others | {*expected[::2]}
-    assert values.find(wanted) == {value: id_ for id_, value in enumerate(expected) if value in wanted}
+    with mock.patch.object(values_module, "FEW", few):
+        assert values.find(wanted) == {value: id_ for id_, value in enumerate(expected) if value in wanted}
     assert values.where(lambda value: value in wanted).tolist() == [value in wanted for value in expected]
 
 

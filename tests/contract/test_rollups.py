@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stores import Stores
 
 from clickmeter.segments import layout, roller
+from clickmeter.segments.dictionary import Dictionary
 from clickmeter.segments.roller import REBUILD, Roller
 from clickmeter.storage.open import open_rollups
 
@@ -214,6 +215,45 @@ def test_reports_are_exact_at_every_step_of_a_rebuild(
         stores.check(property_, asked[number::8])
     rebuild(stores, None)
     stores.check(property_, asked)
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=SLOW)
+@given(sent=batches, asked=QUESTIONS)
+def test_reports_are_exact_after_every_append_and_every_step(
+    stores: Stores, tiny_steps: None, sent: Batches, asked: list[Question]
+) -> None:
+    """What one report looked up, the next one need not: but ids that it gave out may be others' by then."""
+    property_ = stores.new_property()
+    for number, batch in enumerate(sent):
+        stores.append(property_, [batch])
+        stores.check(property_, asked[number::5])
+        stores.roll(steps=1)
+        stores.check(property_, asked[number::5])
+
+
+def in_turns(stores: Stores) -> None:
+    """Reports and steps, with values that come in one order to a report and in another to the roller."""
+    one, other = stores.new_property(), stores.new_property()
+    for number in range(12):
+        for name in (f"/{number + 1}", f"/{number}"):
+            page = {"page": {"path": name}}
+            stores.append(one, [[view(f"{number}{name}", ts=f"2026-03-{28 - number}T12:00:00Z", context=page)]])
+            stores.check(one, EVERYTHING)
+        stores.append(other, [[view(f"other {number}")]])
+        stores.roll(steps=1)
+        stores.check(one, EVERYTHING)
+
+
+def test_reports_and_steps_take_turns(stores: Stores, tiny_steps: None) -> None:
+    in_turns(stores)
+
+
+def test_ids_of_an_earlier_moment_would_be_noticed(
+    stores: Stores, tiny_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dictionary, "renew", lambda self: None)
+    with pytest.raises(AssertionError):
+        in_turns(stores)
 
 
 def history(stores: Stores) -> tuple[Property, Property]:

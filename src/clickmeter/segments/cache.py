@@ -30,9 +30,15 @@ class Cache:
         self.put(name, made, size(made))
         return made
 
+    def take(self, name: Hashable) -> Any:
+        """The thing of that name, which is not here any more; None when it was not."""
+        thing, size = self._things.pop(name, (None, 0))
+        self._bytes -= size
+        return thing
+
     def put(self, name: Hashable, thing: Any, size: int) -> None:
         """Keep a thing, in place of what had its name, unless it is larger than the cache."""
-        self._bytes -= self._things.pop(name, (None, 0))[1]
+        self.take(name)
         if size > self._max_bytes:
             return
         self._bytes += size

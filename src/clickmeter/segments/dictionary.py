@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from clickmeter.storage.protocol import RollupStore
 
 MAX_REMEMBERED = 100_000
-"""Values the roller remembers over all properties, up to 200 bytes each; others it looks up again."""
+"""Values the roller remembers over all properties; others it looks up again."""
+VALUE_BYTES = 200
+"""Of each value remembered, at most."""
 
 
 class Dictionary:
@@ -32,6 +34,14 @@ class Dictionary:
         self.ids: dict[str | None, int] = {None: 0}
         self.new: list[Any] = []
         """What the store does not have yet, in the order of the ids: texts, or the hashes of a hashed column."""
+
+    def renew(self) -> None:
+        """Begin with what the store has now, of an epoch that has not changed: what it had, it has for ever."""
+        stored = self._store.size(self._property_id, self._column) if self._store else 0
+        if stored != self._stored:
+            self.ids = {value: id_ for value, id_ in self.ids.items() if id_ <= self._stored}
+            self.new = []
+            self._stored = self._size = stored
 
     def encode(self, values: Sequence[str | None]) -> NDArray[np.int64]:
         """The id of every value."""
@@ -64,6 +74,10 @@ class Dictionary:
         """The ids of those values that are in the store, which keeps `keys` for them where there are any."""
         found = store.value_ids(self._property_id, self._column, [*keys.values()] or values)
         return {value: found[key] for value in values if (key := keys.get(value, value)) in found}
+
+    @property
+    def nbytes(self) -> int:
+        return VALUE_BYTES * len(self.ids)
 
     def stored(self) -> None:
         """The new values are in the store now."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from clickmeter.segments.frame import Ids
     from clickmeter.segments.reader import Piece, Reader, Wanted
-    from clickmeter.storage.protocol import RollupStore
 
 
 class RawPart:
@@ -24,9 +23,14 @@ class RawPart:
 
     counted = False
 
-    def __init__(self, reader: Reader, wanted: Wanted, pieces: Sequence[Piece], *, rollups: RollupStore | None) -> None:
+    def __init__(self, reader: Reader, wanted: Wanted, pieces: Sequence[Piece], *, is_rest: bool) -> None:
+        """`is_rest`: there are segments, too, so that values have ids already."""
         self.first, self.last = wanted.start, wanted.end - 1
-        self._dictionaries = {name: Dictionary(rollups, wanted.property_id, name) for name in wanted.columns}
+        property_id = wanted.property_id
+        self._dictionaries = {
+            name: reader.dictionary(property_id, name) if is_rest else Dictionary(None, property_id, name)
+            for name in wanted.columns
+        }
         data_keys = [name for name in wanted.columns if name.startswith(DATA_PREFIX)]
         stored = [name for name in wanted.columns if not name.startswith(DATA_PREFIX)]
         chunks: dict[str, list[Ids]] = {name: [] for name in ("ts", *wanted.columns)}
@@ -43,6 +47,9 @@ class RawPart:
                 chunks[name].append(self._dictionaries[name].encode(found))
         self._columns = {name: joined(parts) for name, parts in chunks.items()}
         self.events = len(self._columns["ts"])
+        for name, dictionary in self._dictionaries.items():
+            if is_rest:
+                reader.keep(property_id, name, dictionary)
 
     def new(self, column: str) -> list[str]:
         """The values that the stored dictionary does not have, in the order of their ids."""

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
+from clickmeter.segments.dictionary import Dictionary
 from clickmeter.segments.frame import Frame, bucket_range
 from clickmeter.segments.raw import RawPart
 from clickmeter.segments.stale import runs, stale_days, without
@@ -36,6 +37,8 @@ MAX_RAW_EVENTS = 2_000_000
 VALUES_AT_ONCE = 20_000
 """So many texts of a dictionary are read together."""
 NBYTES = attrgetter("nbytes")
+LOOKUPS_BYTES = 4 * 1024 * 1024
+"""Of the values of a column that were looked up for raw events, so much is kept for the next report."""
 NO_LIMIT = 2**62
 RAW_WEIGHT = 20
 """A raw event takes as long to read as so many texts of a dictionary, or more events of segments."""
@@ -92,7 +95,7 @@ class Reader:
         with self._events.snapshot():
             stale = self._stale_days(wanted)
             pieces = [Piece(wanted.start, wanted.end, after=self._watermark), *self._stale_pieces(wanted, stale)]
-            tail = RawPart(self, wanted, pieces, rollups=self._rollups)
+            tail = RawPart(self, wanted, pieces, is_rest=True)
         parts: list[Part] = [*self._segments(wanted, stale=stale)]
         if tail.events:
             parts.append(tail)
@@ -117,7 +120,7 @@ class Reader:
 
     def _raw_frame(self, wanted: Wanted) -> Frame:
         """All of it from raw events: what data holds is in no segment."""
-        raw = RawPart(self, wanted, [Piece(wanted.start, wanted.end)], rollups=None)
+        raw = RawPart(self, wanted, [Piece(wanted.start, wanted.end)], is_rest=False)
         return Frame([raw], lambda column: NO_VALUES.followed_by([raw.new(column)]))
 
     def _stale_days(self, wanted: Wanted) -> set[int]:
@@ -153,6 +156,21 @@ class Reader:
             known = known.followed_by(self._further_values(property_id, column, len(known) - 1, size))
             self._cache.put(name, known, known.nbytes)
         return known.up_to(size)
+
+    def dictionary(self, property_id: str, column: str) -> Dictionary:
+        """What gives ids to raw values, to be kept for the next report afterwards: most of them it meets again."""
+        known: Dictionary | None = self._cache.take(self._lookups(property_id, column))
+        if known is None:
+            return Dictionary(self._rollups, property_id, column)
+        known.renew()
+        return known
+
+    def keep(self, property_id: str, column: str, dictionary: Dictionary) -> None:
+        if dictionary.nbytes <= LOOKUPS_BYTES:
+            self._cache.put(self._lookups(property_id, column), dictionary, dictionary.nbytes)
+
+    def _lookups(self, property_id: str, column: str) -> tuple[str, ...]:
+        return self._epoch, property_id, column, "lookups"
 
     def _further_values(self, property_id: str, column: str, after: int, size: int) -> Iterator[list[str]]:
         """The values of the ids past `after` and up to `size`, some at a time."""

@@ -18,6 +18,9 @@ PADDING = bytes(WORD)
 AT_ONCE = 32 * 1024
 """So many values are looked at together: what that takes in memory stays small, however many there are."""
 
+FEW = 50
+"""So many values are looked at one by one sooner than as arrays."""
+
 
 class Values:
     """The values of the ids 0 to len - 1; id 0 is missing, None. Never changed once made.
@@ -101,6 +104,8 @@ class Values:
 
     def find(self, wanted: set[str | None]) -> dict[str | None, int]:
         """The ids of those values that there are."""
+        if len(self) <= FEW:
+            return {value: id_ for id_, value in enumerate(self) if value in wanted}
         encoded = [value.encode() for value in wanted if value is not None]
         ids = np.flatnonzero(np.isin(np.diff(self._ends), [*{len(one) for one in encoded}])) + 1
         lasts = [*{int.from_bytes(one[-WORD:].ljust(WORD, b"\0"), "big") for one in encoded}]
