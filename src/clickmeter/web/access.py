@@ -47,8 +47,8 @@ class Access:
         if grant.key.type not in ("read", "admin"):
             raise Refusal("wrong_key_type", f"This is a {grant.key.type} key; reports are read with a read key.")
         property_id = request.path_params["property_id"]
-        property_ = grant.property or await self._existing(property_id)
-        if property_.id != property_id:
+        property_ = grant.property or await self._gate.property(property_id)
+        if property_ is None or property_.id != property_id:
             raise unknown_property()
         self._limits.report(grant.key.id)
         return Reader(property_)
@@ -89,9 +89,7 @@ class Access:
     async def administered(self, request: Request) -> Property:
         """The property of the path, for an admin key: 401, kind 403, limit 429, property 404."""
         await self.administrator(request)
-        return await self._existing(request.path_params["property_id"])
-
-    async def _existing(self, property_id: str) -> Property:
+        property_id = request.path_params["property_id"]
         property_ = await self._metadata.run(lambda store: store.property(property_id))
         if property_ is None:
             raise unknown_property()

@@ -46,6 +46,7 @@ OPEN = (
 
 log = logging.getLogger("clickmeter.auth")
 Result = TypeVar("Result")
+Known = TypeVar("Known")
 
 
 class Grant(NamedTuple):
@@ -99,6 +100,7 @@ class Gate:
         self._grants: dict[str, Grant] = {}
         self._tokens: OrderedDict[str, Grant] = OrderedDict()
         self._signers: dict[str, Signer] = {}
+        self._properties: dict[str, Property] = {}
         self._told: set[str] = set()
         self._revision = -1
         self._closed: str | None = None
@@ -132,11 +134,30 @@ class Gate:
                 self._limits.failed_credential(limited_as(client))
             raise
 
+    async def property(self, property_id: str) -> Property | None:
+        """A property that a key for all of them asks about."""
+        known = self._properties.get(property_id)
+        if known is not None:
+            return known
+        revision = self._revision
+        found = await self._metadata.run(lambda store: store.property(property_id))
+        if found is not None:
+            self._remember(self._properties, property_id, found, since=revision)
+        return found
+
     def forget(self) -> None:
-        """Ask the store again for every key: something has just changed."""
+        """Ask the store again for everything: something has just changed."""
         self._grants.clear()
         self._tokens.clear()
         self._signers.clear()
+        self._properties.clear()
+
+    def _remember(self, known: dict[str, Known], name: str, thing: Known, *, since: int) -> None:
+        """Keep what the store said, unless something has changed since that revision."""
+        if since == self._revision:
+            if len(known) >= MAX_REMEMBERED:
+                known.clear()
+            known[name] = thing
 
     async def _key_grant(self, text: str) -> Grant:
         known = self._grants.get(text)
@@ -149,10 +170,7 @@ class Gate:
         found = await self._metadata.run(lambda store: look_up(store, named.id))
         if found is None or found.key.type != named.type or not keys.is_valid(found.key, text):
             raise invalid_key()
-        if revision == self._revision:
-            if len(self._grants) >= MAX_REMEMBERED:
-                self._grants.clear()
-            self._grants[text] = found
+        self._remember(self._grants, text, found, since=revision)
         return found
 
     async def _token_grant(self, text: str) -> Grant:
@@ -181,10 +199,7 @@ class Gate:
         if text is None:
             raise tokens.unverified()
         signer = Signer(found, text)
-        if revision == self._revision:
-            if len(self._signers) >= MAX_REMEMBERED:
-                self._signers.clear()
-            self._signers[key_id] = signer
+        self._remember(self._signers, key_id, signer, since=revision)
         return signer
 
     def _tell(self, key: Key, *, lost: bool) -> None:
