@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ARRIVING, ARRIVING_BATCH = 5_000, 50
 ARRIVING_WARMUP_SECONDS, ARRIVING_LOOK_SECONDS = 1.0, 0.05
 TIMEOUT_SECONDS = 60
-MAX_REPEATS, MIN_SECONDS = 1_000, 3.0
+MAX_REPEATS = 1_000
 SETTLING_SECONDS_PER_EVENT = 60e-6
 SETTLING_LOOK_SECONDS = 0.25
 MIN_SETTLING_SECONDS = 30
@@ -94,7 +94,8 @@ def timing(reader: Reader, target: str, scale: Scale) -> Timing:
 
 
 def enough(count: int, seconds: float, scale: Scale) -> bool:
-    return count >= MAX_REPEATS or seconds > scale.report_seconds or (count >= scale.repeats and seconds > MIN_SECONDS)
+    most = scale.report_min_seconds if count >= scale.repeats else scale.report_seconds
+    return count >= MAX_REPEATS or seconds > most
 
 
 def settle(board: Board, store: Store) -> None:

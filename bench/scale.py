@@ -16,7 +16,9 @@ class Scale(NamedTuple):
     many_events: int
     """Events in the store of many properties."""
     report_seconds: float
-    """After so long a report is not repeated any more, even if it was not REPEATS times."""
+    """After so long a report is not repeated any more, even if it was not `repeats` times."""
+    report_min_seconds: float
+    """For so long it is, unless it was very often."""
     repeats: int
     sql_seconds: float
     distinct_paths: int
@@ -36,6 +38,7 @@ FULL = Scale(
     sizes=(1_000_000, FULL_SIZE),
     many_events=1_000_000,
     report_seconds=15,
+    report_min_seconds=3,
     repeats=20,
     sql_seconds=10,
     distinct_paths=1_000_000,
@@ -48,6 +51,7 @@ QUICK = Scale(
     sizes=(100_000,),
     many_events=100_000,
     report_seconds=2,
+    report_min_seconds=0.5,
     repeats=20,
     sql_seconds=1,
     distinct_paths=20_000,

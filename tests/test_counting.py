@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from clickmeter.segments import counting
 from clickmeter.segments.counting import Cells
 
-WAYS = {"runs": (1_000, 4_000), "too many cells": (0, 4_000), "too many runs": (1_000, 0)}
+NONE, ANY = 0, 1_000_000
+WAYS = {"runs": (NONE, ANY), "too many ids": (NONE, NONE), "runs that are too short": (ANY, ANY)}
+"""Each by what a run costs, and how many flags may be looked at for an event."""
 CELLS, IDS = 5, 4
 events = st.lists(st.tuples(st.integers(0, CELLS - 1), st.integers(0, IDS), st.booleans()), max_size=40)
 
@@ -21,9 +23,9 @@ events = st.lists(st.tuples(st.integers(0, CELLS - 1), st.integers(0, IDS), st.b
 def test_cells_are_counted_as_one_by_one(
     way: str, monkeypatch: pytest.MonkeyPatch, drawn: list[tuple[int, int, bool]], *, in_order: bool
 ) -> None:
-    limits = WAYS[way]
-    monkeypatch.setattr(counting, "SERIES_CELLS", limits[0])
-    monkeypatch.setattr(counting, "SERIES_RUNS", limits[1])
+    run_events, event_flags = WAYS[way]
+    monkeypatch.setattr(counting, "RUN_EVENTS", run_events)
+    monkeypatch.setattr(counting, "EVENT_FLAGS", event_flags)
     drawn = sorted(drawn) if in_order else drawn
     cells = Cells(np.array([cell for cell, _, _ in drawn], np.intp), CELLS)
     ids = np.array([id_ for _, id_, _ in drawn], np.int32)

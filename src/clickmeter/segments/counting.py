@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     Run = tuple[int, int, int]
     """A cell, the first of its events that follow each other, and the one after the last."""
 
-SERIES_CELLS, SERIES_RUNS = 1_000, 4_000
-"""Up to so many cells in so many runs are counted run by run; distinct ids of others are found by sorting pairs."""
+RUN_EVENTS = 150
+"""To look at a run takes as long as to sort so many events: cells are counted run by run where runs are longer."""
+EVENT_FLAGS = 200
+"""To sort an event takes as long as to count and wipe so many flags."""
 DENSE_CELLS = 1 << 22
 """Up to so many combinations of ids, groups are numbered through a table; beyond, by sorting."""
 
@@ -42,12 +44,10 @@ class Cells:
 
     @cached_property
     def _runs(self) -> list[Run] | None:
-        """The events as runs of one cell each, by cell; None when they are too many to be looked at one by one."""
+        """The events as runs of one cell each, by cell; None when they are too short to be looked at one by one."""
         cells = self._cells
-        if self._size > SERIES_CELLS:
-            return None
         changes = cells[1:] != cells[:-1]
-        if np.count_nonzero(changes) > SERIES_RUNS:
+        if np.count_nonzero(changes) * RUN_EVENTS > len(cells):
             return None
         begins = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(cells) else []
         return sorted(zip(cells[begins].tolist(), begins, [*begins[1:], len(cells)], strict=False))
@@ -74,7 +74,7 @@ class Cells:
     def distinct(self, ids: Ids) -> Ids:
         """Per cell, how many different ids that are not 0 it holds; an id for each event."""
         width = int(ids.max(initial=0)) + 1
-        if self._runs is not None:
+        if self._runs is not None and min(len(self._runs), self._size) * width <= EVENT_FLAGS * len(ids):
             return distinct_in_runs(self._runs, ids, width=width, size=self._size)
         pairs = self._cells.astype(np.int64) * width + ids
         pairs.sort()
