@@ -45,9 +45,9 @@ FULL = Scale(
     same_ids=100_000,
 )
 QUICK = Scale(
-    seconds=1.5,
+    seconds=1,
     rounds=1,
-    overload_seconds=6,
+    overload_seconds=4,
     sizes=(100_000,),
     many_events=100_000,
     report_seconds=2,
