@@ -51,7 +51,7 @@ class Answer:
 
     def totals(self) -> Sums:
         """Everything that matches, as one row."""
-        return self._sums(np.zeros(len(self._visitors), np.intp), 1, self._query.metrics)[0]
+        return self._sums(np.zeros(len(self._visitors), np.uint8), 1, self._query.metrics)[0]
 
     def leading(self, terms: Sequence[str], count: int) -> tuple[list[Group], list[Sums]]:
         """The first `count` groups by `terms` and one more, in the order of their values; and their sums.
@@ -102,13 +102,13 @@ class Answer:
 
     def _cells(self, groups: Sequence[Group], edges: Sequence[int], width: int) -> Ids:
         """For each matching event its cell: the place of its group times `width` and its bucket, or -1."""
-        if width == 1:
-            return self._places(groups)[self._group_ids]
-        buckets = self._of_rows(self._base.frame.buckets(edges))
         if not self._query.group_by:
-            return buckets
-        place = self._places(groups)[self._group_ids].astype(np.int64)
-        return np.where(place < 0, -1, place * width + buckets)
+            return self._group_ids if width == 1 else self._of_rows(self._base.frame.buckets(edges))
+        places = self._places(groups)[self._group_ids]
+        if width == 1:
+            return places
+        buckets = self._of_rows(self._base.frame.buckets(edges))
+        return np.where(places < 0, -1, places * width + buckets)
 
     def _places(self, groups: Sequence[Group]) -> Ids:
         """For each group there is, its place among the given ones, or -1."""
@@ -148,7 +148,7 @@ class Answer:
         """The number of each matching event's group, and for each group the ids of its values, column by column."""
         size = len(self._visitors)
         if not self._columns:
-            return np.zeros(size, np.intp), np.zeros((1, 0), np.int64)
+            return np.zeros(size, np.uint8), np.zeros((1, 0), np.int64)
         numbers, keys = numbered(self._columns[0].ids, len(self._columns[0].values))
         keys = keys[:, None]
         for column in self._columns[1:]:

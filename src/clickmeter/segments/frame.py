@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Ids = NDArray[Any]
 Flags = NDArray[np.bool_]
+BUCKET = np.int32
+"""What numbers of buckets are kept as: there is one for each of millions of events."""
 
 
 class Column:

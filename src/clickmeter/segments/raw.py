@@ -9,7 +9,7 @@ import numpy as np
 
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments.dictionary import Dictionary
-from clickmeter.segments.frame import joined
+from clickmeter.segments.frame import BUCKET, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,8 +45,9 @@ class RawPart:
                 chunks[name].append(self._dictionaries[name].encode(values))
             for name, found in data_columns(data_keys, columns[-1] if data_keys else ()):
                 chunks[name].append(self._dictionaries[name].encode(found))
-        self._columns = {name: joined(parts) for name, parts in chunks.items()}
-        self.events = len(self._columns["ts"])
+        self._ts = joined(chunks.pop("ts"))
+        self._columns = {name: narrow(joined(parts)) for name, parts in chunks.items()}
+        self.events = len(self._ts)
         for name, dictionary in self._dictionaries.items():
             if is_rest:
                 reader.keep(property_id, name, dictionary)
@@ -56,14 +57,18 @@ class RawPart:
         return self._dictionaries[column].new
 
     def ts(self) -> Ids:
-        return self._columns["ts"]
+        return self._ts
 
     def ids(self, column: str) -> Ids:
         return self._columns[column]
 
     def buckets(self, edges: Ids) -> Ids:
-        buckets: Ids = np.searchsorted(edges, self.ts(), side="right") - 1
-        return buckets
+        return (np.searchsorted(edges, self.ts(), side="right") - 1).astype(BUCKET)
+
+
+def narrow(ids: Ids) -> Ids:
+    """In as many bytes as in a segment: a few wide ones among millions would make all of them as wide."""
+    return ids.astype(np.min_scalar_type(int(ids.max(initial=0))))
 
 
 def data_columns(names: Sequence[str], texts: Sequence[str | None]) -> Iterable[tuple[str, list[str | None]]]:

@@ -13,7 +13,7 @@ from clickmeter.errors import Refusal, refuse_parameter
 from clickmeter.query.fields import DATA_PREFIX
 from clickmeter.segments import codec
 from clickmeter.segments.dictionary import Dictionary
-from clickmeter.segments.frame import Frame, bucket_range
+from clickmeter.segments.frame import BUCKET, Frame, bucket_range
 from clickmeter.segments.raw import RawPart
 from clickmeter.segments.stale import runs, stale_days, without
 from clickmeter.segments.values import NO_VALUES, Values
@@ -269,15 +269,14 @@ class SegmentPart:
     def buckets(self, edges: Ids) -> Ids:
         low, high = bucket_range(self, edges)
         if low == high:
-            return np.full(self.events, low, np.int64)
+            return np.full(self.events, low, BUCKET)
         between = edges[low + 1 : high + 1] - self._segment.day * DAY_MS
         ts = self._since_start()[self._picked]
         if isinstance(self._picked, slice) and self._picked.stop <= self._segment.people:
             # Sorted: where each bucket begins is found without a look at every event.
             begins = [0, *np.searchsorted(ts, between).tolist(), len(ts)]
-            return np.repeat(np.arange(low, high + 1), np.diff(begins))
-        buckets: Ids = low + np.searchsorted(between, ts, side="right")
-        return buckets
+            return np.repeat(np.arange(low, high + 1, dtype=BUCKET), np.diff(begins))
+        return (low + np.searchsorted(between, ts, side="right")).astype(BUCKET)
 
     def ids(self, column: str) -> Ids:
         return self._reader.column(self._segment, column)[self._picked]
