@@ -256,6 +256,60 @@ def test_ids_of_an_earlier_moment_would_be_noticed(
         in_turns(stores)
 
 
+def behind_for_others(stores: Stores) -> Property:
+    """A roller is behind by others' events; a report finds none of its own among them, and then there is one."""
+    one, other = stores.new_property(), stores.new_property()
+    stores.append(one, [[view("first")]])
+    stores.roll()
+    stores.append(other, [[view(f"{number}") for number in range(3 * roller.STEP_ROWS)]])
+    stores.check(one, EVERYTHING)
+    stores.append(one, [[view("second")]])
+    stores.check(one, EVERYTHING)
+    return one
+
+
+def test_events_come_after_others_that_were_looked_through(stores: Stores, tiny_steps: None) -> None:
+    one = behind_for_others(stores)
+    while stores.behind():
+        stores.roll(steps=1)
+        stores.check(one, EVERYTHING)
+
+
+def test_a_position_that_later_events_do_not_pass_would_be_noticed(
+    stores: Stores, tiny_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = type(stores.events)
+    settled_position = store.settled_position
+    monkeypatch.setattr(store, "settled_position", lambda self: settled_position(self) + 1)
+    with pytest.raises(AssertionError):
+        behind_for_others(stores)
+
+
+def test_others_events_are_looked_through_once(
+    stores: Stores, tiny_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = stores.new_property(), stores.new_property()
+    stores.append(other, [[view(f"{number}") for number in range(20)]])
+    looked_through: list[tuple[int, int]] = []
+    store = type(stores.events)
+    scan = store.scan
+
+    def noted(*given: Any, after: int, until: int, **named: Any) -> Iterator[list[tuple[Any, ...]]]:
+        looked_through.append((after, until))
+        return scan(*given, after=after, until=until, **named)
+
+    monkeypatch.setattr(store, "scan", noted)
+    before = stores.watermark()
+    first = stores.events.settled_position()
+    stores.ask(one, *WHOLE_RANGE)
+    stores.append(other, [[view("one more")]])
+    second = stores.events.settled_position()
+    stores.ask(one, *WHOLE_RANGE)
+    stores.ask(other, *WHOLE_RANGE)
+    assert before < first < second
+    assert looked_through == [(before, first), (first, second), (before, second)]
+
+
 def history(stores: Stores) -> tuple[Property, Property]:
     """Two properties with 40 events each, no two alike, in turns."""
     one, other = stores.new_property(), stores.new_property()

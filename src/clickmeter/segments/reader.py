@@ -68,6 +68,17 @@ class Piece(NamedTuple):
     until: int = NEWEST
 
 
+class Seen(NamedTuple):
+    """No event that a report wants is past the one position and up to the other."""
+
+    after: int
+    until: int
+
+
+NOTHING_SEEN = Seen(0, 0)
+SEEN_BYTES = 500
+
+
 class Reader:
     """Reads frames at one moment of the store; to be used inside the rollups' snapshot."""
 
@@ -94,8 +105,10 @@ class Reader:
         # A removal that comes later than this moment is in neither; one before is in both, by its number.
         with self._events.snapshot():
             stale = self._stale_days(wanted)
-            pieces = [Piece(wanted.start, wanted.end, after=self._watermark), *self._stale_pieces(wanted, stale)]
-            tail = RawPart(self, wanted, pieces, is_rest=True)
+            past = self._past_watermark(wanted)
+            tail = RawPart(self, wanted, [past, *self._stale_pieces(wanted, stale)], is_rest=True)
+        if not tail.events:
+            self._cache.put(self._seen(wanted), Seen(self._watermark, past.until), SEEN_BYTES)
         parts: list[Part] = [*self._segments(wanted, stale=stale)]
         if tail.events:
             parts.append(tail)
@@ -105,6 +118,20 @@ class Reader:
             return known.followed_by([tail.new(column)]) if tail.events and tail.new(column) else known
 
         return Frame(parts, values)
+
+    def _past_watermark(self, wanted: Wanted) -> Piece:
+        """What is in no segment yet, but for what an earlier report has looked through and found nothing in.
+
+        So far behind a roller can be, when another property gets events by the million, that to look through it takes
+        longer than all the rest of a report.
+        """
+        until = self._events.settled_position()
+        seen: Seen = self._cache.get(self._seen(wanted), lambda: NOTHING_SEEN, lambda _: SEEN_BYTES)
+        goes_on = seen.after <= self._watermark < seen.until
+        return Piece(wanted.start, wanted.end, after=seen.until if goes_on else self._watermark, until=until)
+
+    def _seen(self, wanted: Wanted) -> tuple[str | int, ...]:
+        return self._epoch, wanted.property_id, wanted.start, wanted.end, wanted.bots, "seen"
 
     def _require_few(self, wanted: Wanted, rolled_up: int) -> None:
         """Refuse beforehand to look into the data of too many events; those past the watermark are counted for it."""

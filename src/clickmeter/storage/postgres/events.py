@@ -61,7 +61,7 @@ class PostgresEvents:
         after: int = 0,
         until: int = NEWEST,
     ) -> Iterator[list[tuple[Any, ...]]]:
-        newest = self.last_position() - after
+        newest = (self.last_position() if until == NEWEST else until) - after
         if newest <= 0:
             return
         sql, first = wanted(", ".join(COLUMNS[column] for column in columns), newest, after)
@@ -126,6 +126,10 @@ class PostgresEvents:
     def last_position(self) -> int:
         sql = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq"
         return int(self.database.rows(sql)[0][0])
+
+    def settled_position(self) -> int:
+        # Not what the sequence says: it has given out the ids of events already that are being stored.
+        return int(self.database.rows("SELECT coalesce(max(id), 0) FROM events")[0][0])
 
     def live(self, property_ids: Sequence[str]) -> set[str]:
         sql = "SELECT id FROM properties WHERE id = ANY(%s) AND deleted_at IS NULL"

@@ -51,6 +51,10 @@ class RolledEvents(EventStore, Protocol):
         """
         ...
 
+    def settled_position(self) -> int:
+        """A position that every event stored up to now has reached at most, and that every later one is past."""
+        ...
+
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
         """How many events `scan` would give, or `limit` when there are more; far cheaper than reading them."""
         ...

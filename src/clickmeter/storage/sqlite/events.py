@@ -90,22 +90,23 @@ class SqliteEvents:
         after: int = 0,
         until: int = NEWEST,
     ) -> Iterator[list[tuple[Any, ...]]]:
-        sql = self._wanted(", ".join(COLUMNS[column] for column in columns), after)
+        sql = self._wanted(", ".join(COLUMNS[column] for column in columns), after, until)
         with translated(self._path):
             cursor = self._connection.execute(sql, (property_id, start, end, after, until))
             while rows := list(itertools.islice(cursor, CHUNK_ROWS)):
                 yield rows
 
-    def _wanted(self, columns: str, after: int) -> str:
+    def _wanted(self, columns: str, after: int, until: int) -> str:
         # The newest events are together at the end of the table; many of a property's are found by its index.
-        how = "NOT INDEXED" if self.last_position() - after < NEWEST_ROWS else "INDEXED BY events_by_time"
+        last = self.last_position() if until == NEWEST else until
+        how = "NOT INDEXED" if last - after < NEWEST_ROWS else "INDEXED BY events_by_time"
         return f"""
             SELECT {columns} FROM events {how}
             WHERE property_no = {PROPERTY_NO} AND ts >= ? AND ts < ? AND id > ? AND id <= ?
         """
 
     def count(self, property_id: str, *, start: int, end: int, after: int, limit: int) -> int:
-        sql = f"SELECT count(*) FROM ({self._wanted('1', after)} LIMIT ?)"
+        sql = f"SELECT count(*) FROM ({self._wanted('1', after, NEWEST)} LIMIT ?)"
         with translated(self._path):
             return int(self._connection.execute(sql, (property_id, start, end, after, NEWEST, limit)).get)
 
@@ -157,6 +158,9 @@ class SqliteEvents:
     def last_position(self) -> int:
         with translated(self._path):
             return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get or 0)
+
+    def settled_position(self) -> int:
+        return self.last_position()
 
     def live(self, property_ids: Sequence[str]) -> set[str]:
         with translated(self._path):
