@@ -94,7 +94,7 @@ LEAST = 4
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for the long run, and on an engine that is spared what is asked by another test as well.
 
-    The longest test comes first: at the end one core would wait for it.
+    The longest tests come first: at the end one core would wait for them.
     """
     left_out = {item for item in items if is_left_out(item)}
     config.hook.pytest_deselected(items=[*left_out])

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from clickmeter_client import ApiError, Unreachable
 from clients import Client
 
@@ -58,6 +60,7 @@ def codes(clients: list[Repeating]) -> set[str | None]:
     return {error.code for client in clients for error in client.refused if isinstance(error, ApiError)}
 
 
+@pytest.mark.first
 def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
     own_service: Service, share: Callable[[int], int]
 ) -> None:

@@ -68,6 +68,7 @@ def flat(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in flat(item)] if isinstance(value, list) else [value]
 
 
+@pytest.mark.first
 def test_reports_equal_a_count_of_what_was_sent(service: Service, share: Callable[[int], int]) -> None:
     @settings(max_examples=share(HISTORIES), suppress_health_check=SLOW)
     @given(
