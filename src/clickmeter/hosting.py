@@ -11,10 +11,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from clickmeter import logs, memory, reporting
+from clickmeter.channel import answer_channel
 from clickmeter.ingest import storing
 from clickmeter.ingest.writer import STORE_MODULE
 from clickmeter.storage.open import is_of_one_process
-from clickmeter.worker import Seat, Worker, answer_channel, given_urls, ignore_signals
+from clickmeter.worker import Seat, Worker, given_urls, ignore_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,22 +54,22 @@ class Processes:
 
 
 def main() -> None:
-    """``python -m clickmeter.hosting SOCKET,… CACHE_MB``; started by the server alone.
+    """``python -m clickmeter.hosting CHANNEL,… CACHE_MB``; started by the server alone.
 
-    The first socket is for storing, each other one for reports.
+    The first channel is for storing, each other one for reports.
     """
     logs.configure_as()
     ignore_signals()
     sys.setswitchinterval(SWITCH_SECONDS)
-    files = [*map(int, sys.argv[1].split(","))]
+    channels = sys.argv[1].split(",")
     urls, cache_mb = given_urls(), int(sys.argv[2])
     with ExitStack() as stores:
         # One after the other, here: nothing is answered before everything is open, and a failure is the end.
         handlers = [stores.enter_context(storing.opened(urls))]
-        handlers += [stores.enter_context(reporting.opened(urls, cache_mb=cache_mb)) for _ in files[1:]]
+        handlers += [stores.enter_context(reporting.opened(urls, cache_mb=cache_mb)) for _ in channels[1:]]
         memory.seldom_collect()
-        with ThreadPoolExecutor(max_workers=len(files)) as threads:
-            list(threads.map(answer_channel, files, handlers))
+        with ThreadPoolExecutor(max_workers=len(channels)) as threads:
+            list(threads.map(answer_channel, channels, handlers))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from clickmeter.channel import Message
     from clickmeter.model import Event
     from clickmeter.storage.protocol import Answer, CountedAnswer, CountingStore, EventStore, RolledEvents, RollupStore
     from clickmeter.worker import Seat, Urls, Worker
@@ -304,11 +305,11 @@ def exported(event: Event) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
+def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[Message], bytes]]:
     """The stores, opened to be asked: what answers a request."""
     answerer = Answerer(urls.events, metadata_url=urls.database, cache_mb=cache_mb)
 
-    def handle(payload: bytes) -> bytes:
+    def handle(payload: Message) -> bytes:
         try:
             return encode(answerer.answer(decode_request(payload)))
         except DearError:
@@ -321,7 +322,7 @@ def opened(urls: Urls, *, cache_mb: int) -> Iterator[Callable[[bytes], bytes]]:
 
 
 def main() -> None:
-    """``python -m clickmeter.reporting SOCKET CACHE_MB``; started by the server alone."""
+    """``python -m clickmeter.reporting CHANNEL CACHE_MB``; started by the server alone."""
     logs.configure_as()
     # A dear report may take a core for seconds; whoever takes events in goes first.
     os.nice(NICENESS)

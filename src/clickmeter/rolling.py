@@ -168,7 +168,7 @@ def tidy(roller: Roller) -> None:
 
 
 def main() -> None:
-    """``python -m clickmeter.rolling SOCKET``; started by the server alone."""
+    """``python -m clickmeter.rolling CHANNEL``; started by the server alone."""
     logs.configure_as()
     # Whoever takes events in or answers reports goes first: being behind is allowed here.
     os.nice(NICENESS)

@@ -1,8 +1,7 @@
 """A child process that answers requests: how the server's event loop keeps disk and numpy away from itself.
 
-Parent and child share a socket pair. A message is four bytes of length and a payload; answers come in the order of the
-requests, so nothing needs a number. The child ends when the socket closes: after the parent's death it finishes what
-it had taken and goes, so an acknowledgement can never outlive what was promised.
+The child ends when its channels close: after the parent's death it finishes what it had taken and goes, so an
+acknowledgement can never outlive what was promised.
 """
 
 from __future__ import annotations
@@ -11,25 +10,22 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, cast
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
 
 from clickmeter import logs, memory
+from clickmeter.channel import Channel, End, answer_channel
 from clickmeter.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from clickmeter.channel import Message
+
 DATABASE_URL, EVENTS_URL = "CLICKMETER_DATABASE_URL", "CLICKMETER_EVENTS_URL"
 """The variables by which a child is told where the stores are."""
-LENGTH_BYTES = 4
-MAX_JOINED_BYTES = 64 * 1024
-"""Longer messages are not copied to be sent at once with their length."""
-LONG_ANSWER = 2 * 1024 * 1024
-"""No batch of events has so many bytes: what such an answer took is not needed again soon."""
 START_SECONDS = 30
 RESTART_PAUSE_SECONDS = 0.2
 
@@ -41,72 +37,6 @@ class Urls(NamedTuple):
 
     database: str
     events: str
-
-
-class Channel(asyncio.Protocol):
-    """The parent's end of one socket: requests out, answers back in their order."""
-
-    def __init__(self, on_lost: Callable[[], None]) -> None:
-        self._on_lost = on_lost
-        self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
-        self._waiting: deque[asyncio.Future[bytes]] = deque()
-
-    @property
-    def waiting(self) -> int:
-        """How many requests have not been answered yet."""
-        return len(self._waiting)
-
-    @property
-    def alive(self) -> bool:
-        return self._transport is not None
-
-    async def open(self, ours: socket.socket) -> asyncio.Future[bytes]:
-        """Begin with a new socket; the future is done when the child says that it is ready."""
-        ready = asyncio.get_running_loop().create_future()
-        self._waiting.append(ready)
-        ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-        await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
-        return ready
-
-    def call(self, payload: bytes) -> asyncio.Future[bytes]:
-        """Send a request; the future holds the answer, or ``store_unavailable`` when the child died before it."""
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if self._transport is None:
-            future.set_exception(gone())
-        else:
-            self._waiting.append(future)
-            self._transport.write(framed(payload))
-        return future
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not asyncio's by class
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while len(self._received) >= LENGTH_BYTES:
-            end = LENGTH_BYTES + int.from_bytes(self._received[:LENGTH_BYTES], "big")
-            if len(self._received) < end:
-                return
-            with memoryview(self._received) as received:  # an answer may have many MiB: it is copied once
-                payload = bytes(received[LENGTH_BYTES:end])
-            del self._received[:end]
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(payload)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._transport = None
-        self._received.clear()
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(gone())
-        self._on_lost()
 
 
 class Worker:
@@ -133,20 +63,16 @@ class Worker:
 
     async def start(self) -> None:
         """Start the child and wait until it is ready; what it says when it cannot start is on stderr."""
-        pairs = [socket.socketpair() for _ in self.channels]
-        theirs = [their for _, their in pairs]
-        try:
-            command = [*self._command, ",".join(str(their.fileno()) for their in theirs), *self._arguments]
+        with ExitStack() as theirs:
+            ends = [End(theirs) for _ in self.channels]
+            command = [*self._command, ",".join(end.name for end in ends), *self._arguments]
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter and module; it starts at once
                 command,
-                pass_fds=[their.fileno() for their in theirs],
+                pass_fds=[file for end in ends for file in end.files],
                 stdin=subprocess.DEVNULL,
                 env=self._environment | logs.passed_on(),
             )
-        finally:
-            for their in theirs:
-                their.close()
-        ready = [await channel.open(ours) for channel, (ours, _) in zip(self.channels, pairs, strict=True)]
+        ready = [await channel.open(end) for channel, end in zip(self.channels, ends, strict=True)]
         await asyncio.wait_for(asyncio.gather(*ready), START_SECONDS)
         self._started = True
 
@@ -212,54 +138,19 @@ class Seat:
         """It ends its work itself."""
 
 
-def gone() -> Refusal:
-    return Refusal("store_unavailable", "The store's process ended; send the same request again.", retry_after=1)
-
-
 def given_urls() -> Urls:
     """The child's side: where the stores are."""
     return Urls(os.environ[DATABASE_URL], os.environ[EVENTS_URL])
 
 
-def answer_requests(handle: Callable[[bytes], bytes]) -> None:
-    """The child's side: answer requests from the socket named by the first argument until it closes."""
+def answer_requests(handle: Callable[[Message], bytes]) -> None:
+    """The child's side: answer requests from the channel named by the first argument until it closes."""
     ignore_signals()
     memory.seldom_collect()
-    answer_channel(int(sys.argv[1]), handle)
+    answer_channel(sys.argv[1], handle)
 
 
 def ignore_signals() -> None:
     """Interrupts and termination are the parent's to handle; they reach the whole group from a terminal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def answer_channel(file: int, handle: Callable[[bytes], bytes]) -> None:
-    """Answer requests from an open socket until it closes."""
-    with socket.socket(fileno=file) as channel, channel.makefile("rb") as requests:
-        try:
-            channel.sendall(framed(b""))
-            while head := requests.read(LENGTH_BYTES):
-                sent = send(channel, handle(requests.read(int.from_bytes(head, "big"))))
-                if sent > LONG_ANSWER:
-                    memory.give_back()
-        except (BrokenPipeError, ConnectionResetError):
-            return
-
-
-def send(channel: socket.socket, payload: bytes) -> int:
-    """Send an answer; how long it was, in bytes."""
-    if len(payload) <= MAX_JOINED_BYTES:
-        channel.sendall(framed(payload))
-    else:
-        channel.sendall(length_of(payload))
-        channel.sendall(payload)
-    return len(payload)
-
-
-def framed(payload: bytes) -> bytes:
-    return length_of(payload) + payload
-
-
-def length_of(payload: bytes) -> bytes:
-    return len(payload).to_bytes(LENGTH_BYTES, "big")

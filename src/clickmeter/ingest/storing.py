@@ -21,6 +21,7 @@ from clickmeter.worker import answer_requests, given_urls
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from clickmeter.channel import Message
     from clickmeter.storage.protocol import EventStore
     from clickmeter.worker import Urls
 
@@ -121,14 +122,14 @@ def store(events: EventStore, batches: Sequence[Batch]) -> list[Result]:
 
 
 @contextmanager
-def opened(urls: Urls) -> Iterator[Callable[[bytes], bytes]]:
+def opened(urls: Urls) -> Iterator[Callable[[Message], bytes]]:
     """The events, opened to be stored in: what answers a request."""
     with closing(open_events(urls.events, metadata_url=urls.database, server_writes=True)) as events:
         yield lambda payload: encode(answer(events, decode_request(payload)))
 
 
 def main() -> None:
-    """``python -m clickmeter.ingest.storing SOCKET``; started by the server alone."""
+    """``python -m clickmeter.ingest.storing CHANNEL``; started by the server alone."""
     logs.configure_as()
     with opened(given_urls()) as handle:
         answer_requests(handle)

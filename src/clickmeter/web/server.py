@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from clickmeter import memory
+from clickmeter.channel import LONG_ANSWER
 from clickmeter.web import cors, ingest
 from clickmeter.web.app import Server
 from clickmeter.web.connection import KEEP_ALIVE_SECONDS, GuardedProtocol
 from clickmeter.web.listening import base_url
 from clickmeter.web.shedding import OVERLOADED, is_whole_batch, refuse_batch
-from clickmeter.worker import LONG_ANSWER
 
 if TYPE_CHECKING:
     import socket
