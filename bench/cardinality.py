@@ -86,7 +86,7 @@ def rates(server: Server, scale: Scale) -> Rates:
             if answer.status != 200:
                 raise RuntimeError(f"A report of another property was refused: {answer.body}")
             times.append(answer.milliseconds)
-    tally = run(server, scale, events=BATCH)
+    tally = run(server, seconds=scale.seconds, events=BATCH)
     ingest = tally.acknowledged * BATCH / tally.seconds
     return Rates(statistics.median(times), percentile(times, 0.95), len(times), ingest)
 

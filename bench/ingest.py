@@ -35,22 +35,28 @@ MEMORY_MIB = 512
 
 
 class Rate(NamedTuple):
-    """What runs of one kind came to: the median of requests a second, and the run it was."""
+    """What runs of one kind came to in requests a second, each of them and the median, and the run that was it."""
 
-    requests: float
+    runs: Sequence[float]
     tally: Tally
+
+    @property
+    def requests(self) -> float:
+        return statistics.median(self.runs)
+
+    def over(self, other: Rate) -> float:
+        """The ratio to what took turns with it: the median over the rounds, each of which is of one minute."""
+        return statistics.median(ours / theirs for ours, theirs in zip(self.runs, other.runs, strict=True))
 
     @property
     def details(self) -> str:
         return f"p50 {number(self.tally.p50)} ms, p99 {number(self.tally.p99)} ms"
 
 
-def run(server: Server, scale: Scale, *, events: int, **wanted: Any) -> Tally:
+def run(server: Server, *, seconds: float, events: int, **wanted: Any) -> Tally:
     """A closed loop; whatever was acknowledged is found in the store, or the run does not count."""
     before = server.store.last_position()
-    tally = server.load(
-        seconds=scale.seconds, warmup=WARMUP_SECONDS, connections=CLIENTS[events], events=events, **wanted
-    )
+    tally = server.load(seconds=seconds, warmup=WARMUP_SECONDS, connections=CLIENTS[events], events=events, **wanted)
     require_stored(server, before, tally, events)
     pause()
     return tally
@@ -64,10 +70,9 @@ def require_stored(server: Server, before: int, tally: Tally, events: int) -> No
         raise RuntimeError(f"{acknowledged} events were acknowledged and {stored} are stored.")
 
 
-def median(tallies: Sequence[Tally]) -> Rate:
+def rate_of(tallies: Sequence[Tally]) -> Rate:
     middle = sorted(tallies, key=lambda tally: tally.acknowledged)[len(tallies) // 2]
-    rate = statistics.median(tally.acknowledged / tally.seconds for tally in tallies)
-    return Rate(rate, middle)
+    return Rate([tally.acknowledged / tally.seconds for tally in tallies], middle)
 
 
 def measure_ingest(board: Board, directory: Path, scale: Scale, engine: Engine) -> None:
@@ -86,33 +91,33 @@ def measure_ingest(board: Board, directory: Path, scale: Scale, engine: Engine) 
         tallies: dict[str, list[Tally]] = {name: [] for name in ("constant", *kinds)}
         for _ in range(scale.rounds):
             tallies["constant"].append(
-                constant.load(seconds=scale.seconds, warmup=WARMUP_SECONDS, connections=CLIENTS[1], events=1)
+                constant.load(seconds=scale.round_seconds, warmup=WARMUP_SECONDS, connections=CLIENTS[1], events=1)
             )
             for name, wanted in kinds.items():
-                tallies[name].append(run(server, scale, **wanted))
-        rates = {name: median(found) for name, found in tallies.items()}
+                tallies[name].append(run(server, seconds=scale.round_seconds, **wanted))
+        rates = {name: rate_of(found) for name, found in tallies.items()}
         add_rates(board, rates)
         board.add("Memory of all the server's processes, after that", server.memory_mib(), "MiB")
-        add_overload(board, server, scale, events=BATCH, capacity=rates["fifty"].requests, share=0.8)
-        add_overload(board, server, scale, events=1, capacity=rates["one"].requests, share=0.5)
+        add_overload(board, server, scale, events=BATCH, share=0.8)
+        add_overload(board, server, scale, events=1, share=0.5)
 
 
 def add_rates(board: Board, rates: dict[str, Rate]) -> None:
     constant, one, fifty, agents, unknown = rates.values()
     board.add("The same server answering a constant", constant.requests, "requests/s", details=constant.details)
     board.add("1-event requests", one.requests, "requests/s", wanted=at_least(10_000), details=one.details)
-    board.add("1-event requests ÷ constant", one.requests / constant.requests, "", wanted=at_least(0.33))
+    board.add("1-event requests ÷ constant", one.over(constant), "", wanted=at_least(0.33))
     board.add("50-event batches", fifty.requests * BATCH, "events/s", wanted=at_least(45_000), details=fifty.details)
     board.add(
         "1-event requests, each with another user agent ÷ usual",
-        agents.requests / one.requests,
+        agents.over(one),
         "",
         wanted=at_least(0.5),
         details=f"{number(agents.requests)} requests/s",
     )
     board.add(
         "50-event batches, every event with unknown fields ÷ usual",
-        unknown.requests / fifty.requests,
+        unknown.over(fifty),
         "",
         details=f"{number(unknown.requests * BATCH)} events/s",
     )
@@ -124,20 +129,22 @@ def add_rates(board: Board, rates: dict[str, Rate]) -> None:
     )
 
 
-def add_overload(board: Board, server: Server, scale: Scale, *, events: int, capacity: float, share: float) -> None:
-    """An open loop at twice the capacity."""
+def add_overload(board: Board, server: Server, scale: Scale, *, events: int, share: float) -> None:
+    """An open loop at twice the capacity, which is measured right before and right after it."""
+    closed = [run(server, seconds=scale.seconds, events=events)]
     before = server.store.last_position()
     with server.peak_memory() as samples:
         tally = server.load(
             seconds=scale.overload_seconds,
             connections=OVERLOAD_CLIENTS,
             events=events,
-            rate=OVERLOAD * capacity,
+            rate=OVERLOAD * rate_of(closed).requests,
         )
     require_stored(server, before, tally, events)
     pause()
+    closed.append(run(server, seconds=scale.seconds, events=events))
     name = f"Twice the capacity, {events}-event requests"
-    acknowledged = tally.acknowledged / tally.seconds
+    acknowledged, capacity = tally.acknowledged / tally.seconds, rate_of(closed).requests
     due = tally.sent + tally.unsent
     statuses = ", ".join(f"{status}: {number(count / due * 100)} %" for status, count in sorted(tally.statuses.items()))
     board.add(
@@ -165,8 +172,8 @@ def measure_growth(board: Board, directory: Path, scale: Scale, stores: Sequence
         tallies: list[list[Tally]] = [[] for _ in servers]
         for _ in range(scale.rounds):
             for server, found in zip(servers, tallies, strict=True):
-                found.append(run(server, scale, events=BATCH, ids=ids))
-    rates = [median(found) for found in tallies]
+                found.append(run(server, seconds=scale.round_seconds, events=BATCH, ids=ids))
+    rates = [rate_of(found) for found in tallies]
     name = f"50-event batches, UUID{ids} ids"
     board.add(f"{name}, empty store", rates[0].requests * BATCH, "events/s", details=rates[0].details)
     for store, rate in zip(stores, rates[1:], strict=True):
@@ -174,7 +181,7 @@ def measure_growth(board: Board, directory: Path, scale: Scale, stores: Sequence
         details = f"{number(rate.requests * BATCH)} events/s, {rate.details}"
         board.add(
             f"{name}, {store.events:,} stored ÷ empty",
-            rate.requests / rates[0].requests,
+            rate.over(rates[0]),
             "",
             wanted=wanted,
             details=details,

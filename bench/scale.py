@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 class Scale(NamedTuple):
     seconds: float
-    """Of one run of load."""
+    """Of a run of load that stands alone."""
     rounds: int
-    """Runs of which the median counts; what is compared takes turns."""
+    """Runs of which the median counts; what is compared takes turns, and its ratio is the median of the rounds'."""
+    round_seconds: float
+    """Of one such run: short, since the machine is not as fast in one minute as in the next."""
     overload_seconds: float
     sizes: tuple[int, ...]
     """Events in the filled stores, smallest first."""
@@ -33,7 +35,8 @@ MANY_PROPERTIES = 1_000
 
 FULL = Scale(
     seconds=5,
-    rounds=3,
+    rounds=7,
+    round_seconds=2,
     overload_seconds=12,
     sizes=(1_000_000, FULL_SIZE),
     many_events=1_000_000,
@@ -47,6 +50,7 @@ FULL = Scale(
 QUICK = Scale(
     seconds=1,
     rounds=1,
+    round_seconds=1,
     overload_seconds=4,
     sizes=(100_000,),
     many_events=100_000,

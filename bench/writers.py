@@ -56,7 +56,7 @@ def measure_copy(board: Board, scale: Scale, store: Store) -> None:
     whole: list[float] = []
     with serving(store) as server:
         for _ in range(scale.rounds):
-            tally = run(server, scale, events=BATCH)
+            tally = run(server, seconds=scale.round_seconds, events=BATCH)
             stored.append(tally.acknowledged * BATCH / tally.seconds)
             rows = newest_rows(store)
             alike.append(copy_rate(store, rows, batch=BATCH, connections=CLIENTS[BATCH]))
