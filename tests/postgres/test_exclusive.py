@@ -14,6 +14,7 @@ from clickmeter.storage.postgres import metadata
 END_HOLDERS = """
     SELECT pg_terminate_backend(pid) FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
